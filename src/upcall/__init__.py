@@ -1,0 +1,30 @@
+"""Upcall: callbacks that keep their promises.
+
+An in-process event bus with sync callbacks, async callbacks, futures and promise
+chains, on anyio (asyncio and trio). The bridge to webhooks is `upcall.webhooks`.
+"""
+
+from __future__ import annotations
+
+from ._events.bus import Bus as Bus
+from ._events.emission import STOP as STOP
+from ._events.envelope import Envelope as Envelope
+from ._events.event import event as event
+from ._events.owner import Statistics as Statistics
+from ._events.signal import Signal as Signal
+from ._events.stream import Stream as Stream
+from ._events.subscription import Subscription as Subscription
+from .errors import AllRejectedError as AllRejectedError
+from .errors import BusNotOpenError as BusNotOpenError
+from .errors import CallbackCancelledError as CallbackCancelledError
+from .errors import CallbackErrors as CallbackErrors
+from .errors import CallbackTimeoutError as CallbackTimeoutError
+from .errors import MalformedKeyError as MalformedKeyError
+from .errors import NoRunningLoopError as NoRunningLoopError
+from .errors import OptionError as OptionError
+from .errors import PromiseCancelledError as PromiseCancelledError
+from .errors import PromiseTimeoutError as PromiseTimeoutError
+from .errors import StreamFullError as StreamFullError
+from .errors import UpcallError as UpcallError
+from .errors import WrongLoopError as WrongLoopError
+from .errors import WrongThreadError as WrongThreadError

@@ -1,0 +1,513 @@
+"""One emission of a plan that is more than plain calls, now or awaited."""
+
+# The order of things, for both `emit` and `aemit`:
+#   1. what would refuse it (no open bus, a wrong thread), before anything is called;
+#   2. the interceptors; 3. the keepers; 4. what is retained;
+#   5. the sync callbacks; 6. the async ones, in the same order, started or awaited;
+#   7. the buses it is forwarded to, by the same steps, each bus once.
+# A failure is noted and kept; all of them are raised together at the end.
+
+from __future__ import annotations
+
+__all__ = ("STOP", "aemit", "emit", "make_plan_run")
+
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any, Final, TypeGuard, final
+
+import attrs
+
+from upcall._loops.children import Failed
+from upcall._loops.families import run_all
+from upcall.errors import OptionError
+
+from .calls import Run, callbacks_of, make_run, make_slow_run, plan_of
+from .entry import Entry
+from .envelope import CAUSE, Envelope, make_envelope
+from .failures import noted
+from .kinds import describe, is_awaitable
+from .plan import Around, Host, Plan
+from .policies import NOTHING, Start
+from .subscription import Key, Subscription
+
+
+@final
+class _Stop:
+    """What an interceptor returns to end an emission before anybody hears it."""
+
+    def __repr__(self) -> str:
+        return "upcall.STOP"
+
+
+STOP: Final = _Stop()
+
+
+def make_plan_run(
+    key: Key,
+    name: str,
+    host: Host | None,
+    subscriptions: Sequence[Subscription[..., Any]],
+    around: Around,
+    *,
+    plain: bool,
+    sequential: bool = False,
+) -> Run:
+    """Plan the emissions of a key, and make the run of the plan.
+
+    Args:
+        key: the concrete key: a class or a name.
+        name: what the event is called; empty if it has no name.
+        host: the bus, if there is one.
+        subscriptions: who hears it, in order.
+        around: what else happens.
+        plain: whether each of them has but a sync callback to call.
+        sequential: whether each is to have finished before the next is called.
+    """
+    plan = Plan(key, name, host, len(subscriptions))
+
+    if plain and not around:
+        return make_run([each.target for each in subscriptions], plan)
+
+    plan.fill(subscriptions, around, sequential=sequential)
+    return make_slow_run(_emit_plan, plan)
+
+
+def _emit_plan(plan: Plan, payload: object) -> int:
+    return _emit(_Emission(plan, payload))
+
+
+def emit(run: Run, payload: object, id: str | None) -> int:
+    """Call now, with an id for the envelope."""
+    plan: Plan = plan_of(run)
+    envelope = None if id is None else make_envelope(plan.name, payload, id)
+
+    return _emit(_Emission(plan, payload, envelope, run=run))
+
+
+async def aemit(run: Run, payload: object, id: str | None) -> list[Any]:
+    """Call, and wait until every callback has finished."""
+    plan: Plan = plan_of(run)
+    envelope = None if id is None else make_envelope(plan.name, payload, id)
+    emission = _Emission(plan, payload, envelope, run=run)
+    values = await emission.happen_awaited()
+
+    if emission.errors:
+        raise plan.failed(emission.errors)
+
+    return values
+
+
+def _emit(emission: _Emission) -> int:
+    emission.check(set())
+    heard = emission.happen()
+
+    if emission.errors:
+        raise emission.plan.failed(emission.errors)
+
+    return heard
+
+
+@attrs.define(eq=False)
+class _Emission:
+    """What goes through the plans of an emission: its own, and those it goes on to."""
+
+    plan: Plan
+    payload: object
+    envelope: Envelope[Any] | None = None
+    errors: list[Exception] = attrs.Factory(list[Exception])
+    seen: set[int] = attrs.Factory(set[int])
+    run: Run | None = attrs.field(default=None, kw_only=True)
+
+    def check(self, seen: set[int]) -> None:
+        """Refuse what cannot be started, in every bus it would reach."""
+        plan = self.plan
+
+        if plan.background is not None:
+            plan.check_background(plan.background)
+
+        for onward in self._onward(seen):
+            onward.check(seen)
+
+    def _onward(self, seen: set[int]) -> Iterable[_Emission]:
+        """Give the emission in each bus it is forwarded to and has not been in."""
+        plan = self.plan
+        seen.add(id(plan.host))
+
+        for host in plan.around.forward:
+            if id(host) not in seen:
+                seen.add(id(host))
+                run = host.run_of(plan.key)
+                yield _Emission(
+                    plan_of(run),
+                    self.payload,
+                    self.envelope,
+                    self.errors,
+                    self.seen,
+                    run=run,
+                )
+
+    def happen(self) -> int:
+        """Call now; tell how many heard it."""
+        self.plan.emissions += 1
+
+        if self.envelope is None and not self.plan.wants_envelope:
+            return self._call()
+
+        if not self._enter():
+            return 0
+
+        assert self.envelope is not None
+
+        for keeper in self.plan.around.keepers:
+            keeper.keep_soon(self.envelope)
+
+        self._retain()
+        token = CAUSE.set(self.envelope.id)
+
+        try:
+            return self._call() + sum(map(self._pass_on, self._onward(self.seen)))
+        finally:
+            CAUSE.reset(token)
+
+    def _pass_on(self, onward: _Emission) -> int:
+        try:
+            return onward.happen()
+        except Exception as error:  # noqa: BLE001 (kept)
+            self.errors.append(error)
+            return 0
+
+    async def happen_awaited(self) -> list[Any]:
+        """Call, and wait; give the values."""
+        plan = self.plan
+        plan.emissions += 1
+
+        if plan.delayed is not None:
+            plan.check_background(plan.delayed)
+
+        if self.envelope is None and not plan.wants_envelope:
+            return await self._acall(())
+
+        if not self._enter():
+            return []
+
+        assert self.envelope is not None
+
+        for keeper in plan.around.keepers:
+            await keeper.keep(self.envelope)
+
+        self._retain()
+        token = CAUSE.set(self.envelope.id)
+
+        try:
+            return await self._acall(self._onward(self.seen))
+        finally:
+            CAUSE.reset(token)
+
+    def _enter(self) -> bool:
+        """Make the envelope and pass it by the interceptors; False if one stops it."""
+        if self.envelope is None:
+            self.envelope = make_envelope(self.plan.name, self.payload)
+
+        for interceptor in self.plan.around.interceptors:
+            answer = _ask(interceptor, self.envelope)
+
+            if answer is STOP:
+                return False
+
+            if answer is not None:
+                self.envelope = _checked(answer, self.envelope, interceptor)
+
+        self.payload = self.envelope.payload
+        return True
+
+    def _retain(self) -> None:
+        assert self.envelope is not None
+
+        for retain in self.plan.around.retained:
+            retain(self.envelope)
+
+    # Calling now
+
+    def _call(self) -> int:
+        if self.plan.is_calm and self.run is not None:
+            return self._call_calm(self.run)
+
+        entries = self.plan.entries
+
+        if self.plan.sequential:
+            first = next(i for i, entry in enumerate(entries) if entry.is_async)
+            return self._call_sync(entries[:first]) + self._queue(entries[first:])
+
+        heard = self._call_sync([entry for entry in entries if not entry.is_async])
+        return heard + sum(self._start(e) for e in entries if e.is_async)
+
+    def _call_calm(self, run: Run) -> int:
+        callbacks = callbacks_of(run)
+
+        for callback in callbacks:
+            try:
+                self.plan.heard += 1
+                self.plan.stray(callback, callback(self.payload))
+            except BaseException as error:  # noqa: BLE001 (kept, or raised again)
+                self._keep(error, callback)
+
+        return len(callbacks)
+
+    def _call_sync(self, entries: Iterable[Entry]) -> int:
+        heard = 0
+
+        for entry in entries:
+            try:
+                if not entry.admits(self.payload):
+                    continue
+
+                heard += 1
+                self.plan.heard += 1
+                value = entry.call(entry.argument(self.payload, self.envelope))
+
+                if is_awaitable(value):
+                    self.plan.start_stray(entry.target, value, self.envelope)
+            except BaseException as error:  # noqa: BLE001 (kept, or raised again)
+                self._keep(error, entry.target)
+
+        return heard
+
+    def _start(self, entry: Entry) -> int:
+        """Start an async callback in the bus; tell whether it was."""
+        try:
+            if not entry.admits(self.payload):
+                return 0
+
+            argument = entry.argument(self.payload, self.envelope)
+            self.plan.heard += 1
+
+            if entry.is_delayed:
+                entry.offer(argument, self._starter(entry))
+                return 1
+
+            coroutine = entry.begin(argument, awaited=False)
+        except BaseException as error:  # noqa: BLE001 (kept, or raised again)
+            self._keep(error, entry.target)
+            return 0
+
+        if coroutine is None:
+            return 0
+
+        host, name = self.plan.host, self.plan.name
+        assert host is not None
+        host.start(coroutine, entry.subscription, self.envelope, name)
+        return 1
+
+    def _starter(self, entry: Entry) -> Start:
+        host = self.plan.host
+        assert host is not None
+
+        return host.starter(entry.subscription, self.envelope, self.plan.name)
+
+    def _queue(self, entries: Sequence[Entry]) -> int:
+        """Run the rest of a sequential emission in one background task."""
+        host = self.plan.host
+        assert host is not None
+        heard = [entry for entry in entries if self._admitted(entry)]
+
+        if heard:
+            rest = self._follow(heard)
+            host.start(rest, heard[0].subscription, self.envelope, self.plan.name)
+
+        return len(heard)
+
+    async def _follow(self, entries: Sequence[Entry]) -> None:
+        host, errors = self.plan.host, self.errors
+        self.errors = []
+        assert host is not None
+
+        for entry in entries:
+            await self._finish_one(entry)
+
+            for error in self.errors:
+                host.report(error, entry.subscription, self.envelope)
+
+            self.errors = []
+
+        self.errors = errors
+
+    # Calling and waiting
+
+    async def _acall(self, onward: Iterable[_Emission]) -> list[Any]:
+        if self.plan.sequential:
+            return await self._acall_in_turn(onward)
+
+        values: list[Any] = []
+        runs: list[_Run] = []
+
+        try:
+            self._call_for_values(values, runs)
+            runs.extend(_Run(None, other.happen_awaited()) for other in onward)
+        except BaseException:
+            for run in runs:
+                run.coroutine.close()
+
+            raise
+
+        await self._await_runs(runs, values)
+        return values
+
+    def _call_for_values(self, values: list[Any], runs: list[_Run]) -> None:
+        """Call the sync callbacks, and begin the runs of the others."""
+        if self.plan.is_calm and self.run is not None:
+            for callback in callbacks_of(self.run):
+                try:
+                    self.plan.heard += 1
+                    _sort(callback(self.payload), callback, values, runs)
+                except BaseException as error:  # noqa: BLE001 (kept, or raised again)
+                    self._keep(error, callback)
+
+        entries = self.plan.entries
+
+        for entry in [e for e in entries if not e.is_async]:
+            try:
+                if entry.admits(self.payload):
+                    self.plan.heard += 1
+                    argument = entry.argument(self.payload, self.envelope)
+                    _sort(entry.call_waiting(argument), entry.target, values, runs)
+            except BaseException as error:  # noqa: BLE001 (kept, or raised again)
+                self._keep(error, entry.target)
+
+        for entry in [e for e in entries if e.is_async]:
+            if entry.is_delayed:
+                self._start(entry)
+            else:
+                self._begin(entry, runs)
+
+    def _begin(self, entry: Entry, runs: list[_Run]) -> None:
+        try:
+            if entry.admits(self.payload):
+                self.plan.heard += 1
+                argument = entry.argument(self.payload, self.envelope)
+                coroutine = entry.begin(argument, awaited=True)
+
+                if coroutine is not None:
+                    runs.append(_Run(entry.target, coroutine))
+        except BaseException as error:  # noqa: BLE001 (kept, or raised again)
+            self._keep(error, entry.target)
+
+    async def _await_runs(self, runs: list[_Run], values: list[Any]) -> None:
+        """Wait for the runs: one in the caller's task, several as its children."""
+        if not runs:
+            return
+
+        if len(runs) == 1:
+            outcomes = [await _outcome(runs[0].coroutine)]
+        else:
+            outcomes = await run_all([run.coroutine for run in runs])
+
+        for run, outcome in zip(runs, outcomes, strict=True):
+            if type(outcome) is Failed:
+                self._keep(outcome.error, run.callback)
+            elif run.callback is None:
+                values.extend(outcome)
+            elif outcome is not NOTHING:
+                values.append(outcome)
+
+    async def _acall_in_turn(self, onward: Iterable[_Emission]) -> list[Any]:
+        values: list[Any] = []
+
+        for entry in self.plan.entries:
+            if self._admitted(entry):
+                values.extend(await self._finish_one(entry))
+
+        for other in onward:
+            values.extend(await other.happen_awaited())
+
+        return values
+
+    def _admitted(self, entry: Entry) -> bool:
+        try:
+            return entry.admits(self.payload)
+        except BaseException as error:  # noqa: BLE001 (kept, or raised again)
+            self._keep(error, entry.target)
+            return False
+
+    async def _finish_one(self, entry: Entry) -> list[Any]:
+        """Call one callback and wait for it; give its value, if it has one."""
+        argument = entry.argument(self.payload, self.envelope)
+        self.plan.heard += 1
+
+        try:
+            if entry.is_delayed:
+                entry.offer(argument, self._starter(entry))
+                return []
+
+            value: Any = (
+                entry.begin(argument, awaited=True) or _drop()
+                if entry.is_async
+                else entry.call_waiting(argument)
+            )
+            value = await value if is_awaitable(value) else value
+        except Exception as error:  # noqa: BLE001 (kept)
+            self._keep(error, entry.target)
+            return []
+
+        return [] if value is NOTHING else [value]
+
+    def _keep(self, error: BaseException, callback: object) -> None:
+        """Keep a failure; let out what is none."""
+        if callback is None and isinstance(error, Exception):
+            self.errors.append(error)
+        else:
+            self.errors.append(self.plan.failure(error, callback))
+
+
+@attrs.frozen(eq=False)
+class _Run:
+    """A coroutine to wait for, and the callback it belongs to (None: another bus)."""
+
+    callback: object
+    coroutine: Coroutine[Any, Any, Any]
+
+
+def _sort(value: Any, callback: object, values: list[Any], runs: list[_Run]) -> None:
+    """Put what a sync callback returned where it belongs."""
+    if is_awaitable(value):
+        runs.append(_Run(callback, _awaiting(value)))
+    elif value is not NOTHING:
+        values.append(value)
+
+
+async def _drop() -> object:
+    return NOTHING
+
+
+async def _awaiting(value: Any) -> Any:
+    return await value
+
+
+async def _outcome(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        return await coroutine
+    except Exception as error:  # noqa: BLE001 (handed on)
+        return Failed(error)
+
+
+def _ask(interceptor: Subscription[..., Any], envelope: Envelope[Any]) -> object:
+    try:
+        return interceptor.target(envelope)
+    except Exception as error:
+        noted(error, interceptor.target, envelope.name)
+        raise
+
+
+def _checked(
+    answer: object, envelope: Envelope[Any], interceptor: Subscription[..., Any]
+) -> Envelope[Any]:
+    """Refuse what an interceptor may not return."""
+    if _is_envelope(answer) and type(answer.payload) is type(envelope.payload):
+        return answer
+
+    raise OptionError(
+        f"the interceptor {describe(interceptor.target)} returned {answer!r}: return "
+        "None (go on), an envelope with a payload of the same type, or upcall.STOP"
+    )
+
+
+def _is_envelope(answer: object) -> TypeGuard[Envelope[Any]]:
+    return isinstance(answer, Envelope)

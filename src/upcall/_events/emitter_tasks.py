@@ -1,0 +1,150 @@
+"""The async listeners of an emitter: where they run, and where their failures go."""
+
+# With a bus, the bus owns them. Without one they are tasks of the running loop, which
+# holds them. Who cannot have either is told so before anything has been called.
+# A failure is handed to the emitter, which emits it as an ``error``. What fails then,
+# or may not be handed over, goes where the failures of background work go: to the
+# bus's ``on_error``, or to the loop (its exception handler on asyncio, the logger
+# ``upcall`` on trio). It never goes round twice.
+
+from __future__ import annotations
+
+__all__ = ("check_background", "start")
+
+import sys
+from collections.abc import Callable, Hashable
+from inspect import iscoroutine
+from typing import Any
+
+from upcall._loops.which import current_loop
+from upcall.errors import (
+    BusNotOpenError,
+    CallbackCancelledError,
+    NoRunningLoopError,
+    WrongThreadError,
+)
+
+from .bus import Bus
+from .emitter_listeners import Listener, label, original
+from .failures import noted
+from .kinds import describe, is_awaitable, place_of
+
+Handler = Callable[[Exception], object]
+"""What a failure is handed to; it may return an awaitable."""
+
+
+def check_background(bus: Bus | None, listener: Listener, name: Hashable) -> None:
+    """Raise unless this async listener can be started, here and now.
+
+    Raises:
+        BusNotOpenError: the bus is not open, or there is neither a bus nor a loop.
+        WrongThreadError: this is not the bus's thread.
+    """
+    listener = original(listener)
+    who = f"{describe(listener)} ({place_of(listener)}), a listener for {label(name)}"
+
+    try:
+        if bus is None:
+            current_loop()
+        else:
+            bus.check_background(listener, label(name))
+    except NoRunningLoopError:
+        raise BusNotOpenError(
+            f"{who}, is async, and no event loop runs here: emit inside of one, or in "
+            "the thread of one"
+        ) from None
+    except BusNotOpenError:
+        raise BusNotOpenError(
+            f"{who}, is async, and the bus of this emitter is not open: open it with "
+            "`async with bus:`"
+        ) from None
+    except WrongThreadError:
+        raise WrongThreadError(
+            f"{who}, is async and runs in the thread of the emitter's bus: emit there "
+            "(anyio.from_thread.run_sync(emitter.emit, ...) does)"
+        ) from None
+
+
+def start(
+    bus: Bus | None,
+    awaitable: Any,
+    listener: Listener,
+    name: Hashable,
+    handle: Handler | None,
+) -> None:
+    """Await in the background what a listener has returned.
+
+    Args:
+        bus: the owner; None for the running loop.
+        awaitable: what it has returned; closed, if it cannot be awaited anywhere.
+        listener: the listener.
+        name: the name of the event.
+        handle: what a failure is handed to; None for the bus or the loop.
+
+    Raises:
+        BusNotOpenError: there is nobody to own it.
+        WrongThreadError: the owner lives in another thread.
+    """
+    listener = original(listener)
+
+    try:
+        check_background(bus, listener, name)
+        attended = _attend(awaitable, listener, name, handle)
+
+        if bus is None:
+            current_loop().spawn(attended)
+        else:
+            bus.start(attended, listener, None, _text(name))
+    except BaseException:
+        if iscoroutine(awaitable):
+            awaitable.close()
+
+        raise
+
+
+async def _attend(
+    awaitable: Any, listener: Listener, name: Hashable, handle: Handler | None
+) -> None:
+    """Await it, and see to its failure."""
+    try:
+        await awaitable
+    except BaseException as error:
+        failure = noted(_failure(error), listener, _text(name))
+
+        if handle is None:
+            raise failure from failure.__cause__
+
+        answer = handle(failure)
+
+        if is_awaitable(answer):
+            await answer  # type: ignore[misc]
+
+
+def _failure(error: BaseException) -> Exception:
+    """Return the failure that this is, or raise what is none.
+
+    A listener that ends cancelled though nobody has cancelled it has failed. Only
+    asyncio lets a task raise a cancellation of its own making, and there the task
+    knows whether somebody asked for it.
+    """
+    if isinstance(error, Exception):
+        return error
+
+    asyncio = sys.modules.get("asyncio")
+
+    if asyncio is None or not isinstance(error, asyncio.CancelledError):
+        raise error
+
+    task = asyncio.current_task()
+
+    if task is None or task.cancelling():
+        raise error
+
+    failure = CallbackCancelledError("it ended cancelled; nobody cancelled it")
+    failure.__cause__ = error
+    return failure
+
+
+def _text(name: Hashable) -> str:
+    """Return the name as the text that errors and records have for one."""
+    return name if isinstance(name, str) else label(name)

@@ -1,0 +1,462 @@
+"""The hub: subscriptions of many keys, and the plans for their emissions."""
+
+# A bus is a hub that can be opened. A signal that belongs to no bus has a hub to
+# itself, which stays closed; so there is one way only in which things are heard.
+
+from __future__ import annotations
+
+__all__ = ("Hub",)
+
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol, TypeVar
+from weakref import WeakSet, ref
+
+from upcall._promises.home import Home, loop_home
+from upcall._promises.promise import Promise
+from upcall.errors import OptionError
+
+from .calls import Run, plan_of
+from .emission import make_plan_run
+from .envelope import Envelope
+from .event import name_of
+from .failures import refused
+from .keeper import Keeper
+from .kinds import check_callback, describe, is_async
+from .options import DEFAULT, Options, make_options
+from .plan import Around, Host, Plan
+from .retained import hand_over
+from .routes import Routes, check_subscribable, hears
+from .stream import Overflow, Stream
+from .subscription import Key, Subscription
+from .table import LOCK, Table, in_order
+from .waits import Waits, next_payload
+
+_ROOM = 1024
+"""How many plans are kept for keys that nobody is subscribed to by themselves."""
+
+
+T = TypeVar("T")
+
+
+class Bound(Protocol):
+    """A signal that keeps a run of ours."""
+
+    def reset(self) -> None:
+        """Forget it."""
+
+
+class Hub:
+    """Subscriptions by key, and a plan for each concrete key that was emitted to."""
+
+    def __init__(self, *, trace: bool = False, retain: int = 0) -> None:
+        _check_retain(retain)
+        self._runs: dict[Any, Run] = {}
+        self._routes = Routes(self)
+        self._extra: dict[Key, None] = {}
+        self._classes: dict[str, set[Key]] = {}
+        self._bound: dict[Key, WeakSet[Any]] = {}
+        self._retain = retain
+        self._retaining = retain > 0
+        self._trace = trace
+        self._interceptors: list[Subscription[..., Any]] = []
+        self._forwards: list[tuple[Subscription[..., Any], Host]] = []
+        self._keepers: list[Keeper] = []
+        self._apart = _Apart(self)
+        self._waits: Waits | None = None
+        self._past_emissions = 0
+        self._past_calls = 0
+        self._failures: int = 0
+
+    # Subscribing
+
+    def subscribe(
+        self,
+        key: object,
+        callback: Callable[..., Any],
+        *,
+        once: bool = False,
+        envelope: bool = False,
+        given: Any = None,
+    ) -> Subscription[..., Any]:
+        """Subscribe a callback to a key, and hand it what is retained for it."""
+        checked = check_subscribable(key)
+        options = _options(callback, once=once, envelope=envelope, given=given)
+
+        return self.add(checked, callback, options)
+
+    def add(
+        self, key: Key, callback: Callable[..., Any], options: Options
+    ) -> Subscription[..., Any]:
+        """Subscribe what has been checked."""
+        with LOCK:
+            retained = self._retained_for(key)
+            subscription = self._routes.table(key).add(callback, options)
+
+        if retained:
+            try:
+                hand_over(subscription, retained, self.as_host)
+            except BaseException:
+                subscription.cancel()
+                raise
+
+        return subscription
+
+    def off(self, key: object, callback: Callable[..., Any]) -> bool:
+        """End the newest subscription of a callback to this very key."""
+        table = self._routes.find(check_subscribable(key))
+        subscription = None if table is None else table.newest(callback)
+
+        return subscription is not None and subscription.cancel()
+
+    def subscriptions(self, key: object = None) -> list[Subscription[..., Any]]:
+        """Return the subscriptions to this very key (or all), oldest first."""
+        with LOCK:
+            if key is None:
+                tables = list(self._routes)
+            else:
+                table = self._routes.find(check_subscribable(key))
+                tables = [] if table is None else [table]
+
+            found = [subscription for table in tables for subscription in table]
+
+        return sorted(found, key=lambda each: each.number)
+
+    # Planning
+
+    @property
+    def as_host(self) -> Host | None:
+        """Where plans start their background callbacks."""
+        return None
+
+    def run_of(self, key: Key) -> Run:
+        """Return the run for a concrete key; plan it if it is not planned."""
+        run = self._runs.get(key)
+        return self._plan(key) if run is None else run
+
+    def _plan(self, key: Key) -> Run:
+        with LOCK:
+            name = key if isinstance(key, str) else name_of(key)
+            tables = self._routes.reached(key)
+            subscriptions, plain = in_order([table for table in tables if table])
+            own = self._routes.find(key)
+            run = make_plan_run(
+                key,
+                name,
+                self.as_host,
+                subscriptions,
+                self._around(key, name),
+                plain=plain,
+                sequential=own is not None and own.sequential,
+            )
+            self._keep(key, name, run, has_table=own is not None)
+
+        return run
+
+    def _around(self, key: Key, name: str) -> Around:
+        return Around(
+            interceptors=tuple(
+                each
+                for each in self._interceptors
+                if each.active and hears(each.key, key, name)
+            ),
+            keepers=tuple(each for each in self._keepers if name and each.wants(name)),
+            retained=self._retainers(key),
+            forward=tuple(
+                host
+                for each, host in self._forwards
+                if each.active and hears(each.key, key, name)
+            ),
+            trace=self._trace,
+        )
+
+    def _keep(self, key: Key, name: str, run: Run, *, has_table: bool) -> None:
+        """Keep a run; of those for keys without subscribers of their own, not many."""
+        self._runs[key] = run
+
+        if not isinstance(key, str) and name:
+            self._classes.setdefault(name, set()).add(key)
+
+        if has_table:
+            return
+
+        self._extra[key] = None
+
+        if len(self._extra) > _ROOM:
+            self._drop(next(iter(self._extra)))
+
+    def bind(self, key: Key, signal: Bound) -> None:
+        """Tell a signal from now on when the run that it keeps is no longer right."""
+        with LOCK:
+            self._bound.setdefault(key, WeakSet()).add(signal)
+
+    def forget(self, table: Table) -> None:
+        """Drop the plans that a table had a part in. Called under the lock."""
+        key = table.key
+
+        if isinstance(key, type):
+            self._drop_class(key)
+        elif "*" in key:
+            self.forget_all()
+        else:
+            for each in (key, *self._classes.pop(key, ())):
+                self._drop(each)
+
+        self._routes.drop_empty(table)
+
+    def forget_all(self) -> None:
+        """Drop all plans."""
+        with LOCK:
+            for key in tuple(self._runs):
+                self._drop(key)
+
+    def _drop_class(self, key: type[Any]) -> None:
+        self._drop(key)
+
+        for subclass in type.__subclasses__(key):
+            self._drop_class(subclass)
+
+    def _drop(self, key: Key) -> None:
+        """Drop one plan; what it has counted goes to the past."""
+        run = self._runs.pop(key, None)
+        self._extra.pop(key, None)
+
+        for signal in self._bound.get(key, ()):
+            signal.reset()
+
+        if run is not None:
+            plan: Plan = plan_of(run)
+            self._past_emissions += plan.emissions_made
+            self._past_calls += plan.calls_made
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many emissions there were, and how many calls."""
+        with LOCK:
+            plans: list[Plan] = [plan_of(run) for run in self._runs.values()]
+
+        return (
+            self._past_emissions + sum(plan.emissions_made for plan in plans),
+            self._past_calls + sum(plan.calls_made for plan in plans),
+        )
+
+    # What happens around the calls
+
+    def intercept(
+        self,
+        key: type[T] | str,
+        function: Callable[[Envelope[Any]], Envelope[Any] | object | None],
+    ) -> Subscription[[Envelope[Any]], Any]:
+        """Let a function see the envelope before anybody else hears it.
+
+        Interceptors are called one after the other, in the order they were added. An
+        exception out of one ends the emission before any callback.
+
+        Args:
+            key: an event class, a name or a pattern.
+            function: returns None (go on), another envelope with a payload of the same
+                type, or `upcall.STOP` (nobody hears it; `emit` gives 0, `aemit` []).
+
+        Returns:
+            A subscription to cancel it with.
+
+        Raises:
+            MalformedKeyError: this is no key.
+            OptionError: this is no sync function of one argument.
+        """
+        checked = check_subscribable(key)
+        check_callback(function)
+
+        if is_async(function):
+            raise OptionError(f"{describe(function)} is async: interceptors are sync")
+
+        added = self._aside(checked, function)
+        self._interceptors = [*(e for e in self._interceptors if e.active), added]
+        self.forget_all()
+
+        return added
+
+    def forward(
+        self, other: object, key: type[Any] | str = "**"
+    ) -> Subscription[..., Any]:
+        """Let another bus hear what is emitted here, after the callbacks of this one.
+
+        The envelope stays the same. It enters a bus once, so a ring of buses ends.
+        Counts, values, failures and the need for an open bus include the other bus.
+
+        Returns:
+            A subscription to cancel it with.
+
+        Raises:
+            MalformedKeyError: this is no key.
+            OptionError: it would forward to itself.
+        """
+        checked = check_subscribable(key)
+        host = other.as_host if isinstance(other, Hub) else None
+
+        if host is None or other is self:
+            raise OptionError(f"forward to {other!r}: give another bus")
+
+        added = self._aside(checked, host.run_of)
+        self._forwards = [*(e for e in self._forwards if e[0].active), (added, host)]
+        self.forget_all()
+
+        return added
+
+    def _aside(self, key: Key, function: Callable[..., Any]) -> Subscription[..., Any]:
+        """Make a subscription that is no callback's, in a table of its own."""
+        return Table(key, self._apart).add(function, DEFAULT)
+
+    def add_keeper(self, keeper: Keeper) -> None:
+        """Have events kept before they are heard; see `upcall._events.keeper`."""
+        self._keepers = [*self._keepers, keeper]
+        self.forget_all()
+
+    def remove_keeper(self, keeper: Keeper) -> None:
+        """Have them kept no more by this keeper."""
+        self._keepers = [each for each in self._keepers if each is not keeper]
+        self.forget_all()
+
+    def keepers_changed(self) -> None:
+        """Ask the keepers anew what they want. From any thread."""
+        self.forget_all()
+
+    def drop_closed_keepers(self) -> None:
+        """Forget keepers that have ended."""
+        self._keepers = [each for each in self._keepers if not each.closed]
+        self.forget_all()
+
+    # What a key as a whole may have
+
+    def set_up(self, key: Key, *, sequential: bool, retain: int) -> None:
+        """Say of a key that it is sequential, and how much is retained."""
+        _check_retain(retain)
+
+        if not sequential and not retain:
+            return
+
+        with LOCK:
+            table = self._routes.table(key)
+            table.sequential = table.sequential or sequential
+
+            if retain:
+                self._retaining = True
+                table.retained = deque(table.retained or (), maxlen=retain)
+
+            self.forget(table)
+
+    def _retainers(self, key: Key) -> tuple[Callable[[Envelope[Any]], None], ...]:
+        table = self._routes.find(key)
+
+        if self._retain and (table is None or table.retained is None):
+            table = self._routes.table(key)
+            table.retained = deque(maxlen=self._retain)
+
+        if table is None or table.retained is None:
+            return ()
+
+        return (table.retained.append,)
+
+    def _retained_for(self, key: Key) -> list[Envelope[Any]]:
+        """Give what is retained for a new subscriber of a key, oldest first."""
+        if not self._retaining:
+            return []
+
+        found = [
+            envelope
+            for table in self._routes
+            if table.retained and hears(key, table.key, _name(table.key))
+            for envelope in table.retained
+        ]
+
+        return sorted(found, key=lambda envelope: envelope.time)
+
+    # Waiting
+
+    def home(self) -> Home:
+        """Return the home of promises made here."""
+        return loop_home()
+
+    def next_of(
+        self, key: object, when: Callable[[Any], object] | None = None
+    ) -> Promise[Any]:
+        """Make a promise of the next payload of a key."""
+        checked = check_subscribable(key)
+        options = make_options(_nothing, once=True, when=when, kind="sync")
+
+        return next_payload(
+            lambda callback: self._wait(checked, callback, options),
+            self.home(),
+            self._waits,
+        )
+
+    def _wait(
+        self, key: Key, callback: Callable[..., Any], options: Options
+    ) -> Subscription[..., Any]:
+        """Subscribe one who waits: what is retained does not count."""
+        with LOCK:
+            return self._routes.table(key).add(callback, options)
+
+    def stream_of(self, key: object, capacity: int, overflow: Overflow) -> Stream[Any]:
+        """Make a stream of the payloads of a key."""
+        checked = check_subscribable(key)
+
+        return Stream(
+            lambda callback, options: self.add(checked, callback, options),
+            capacity,
+            overflow,
+            self.idle,
+            self.opened,
+        )
+
+    def idle(self) -> AbstractContextManager[None]:
+        """Mark a wait of the running task for something that is heard here."""
+        return nullcontext()
+
+    def opened(self, stream: Stream[Any]) -> None:
+        """Know of a stream that is open."""
+
+    def soon(self, run: Run, payload: object, id: str | None) -> Promise[Any]:
+        """Begin an awaited emission in the background."""
+        del payload, id
+        plan: Plan = plan_of(run)
+        raise refused(None, plan.name)
+
+
+def _nothing(_: object) -> None:
+    pass
+
+
+def _name(key: Key) -> str:
+    return key if isinstance(key, str) else name_of(key)
+
+
+def _options(
+    callback: Callable[..., object], *, once: bool, envelope: bool, given: Any
+) -> Options:
+    check_callback(callback)
+
+    if not given and not once and not envelope:
+        return DEFAULT
+
+    return make_options(callback, once=once, envelope=envelope, **(given or {}))
+
+
+def _check_retain(retain: object) -> None:
+    if type(retain) is not int or retain < 0:
+        raise OptionError(f"retain={retain!r}: give a whole number from 0 on")
+
+
+class _Apart:
+    """The host of tables that stand apart: a change there may concern every plan."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = ref(hub)
+
+    def forget(self, table: Table) -> None:
+        """Drop all plans."""
+        del table
+        hub = self._hub()
+
+        if hub is not None:
+            hub.forget_all()

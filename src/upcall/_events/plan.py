@@ -1,0 +1,250 @@
+"""A plan: who hears one concrete key, settled until subscriptions change."""
+
+# Two kinds. A *calm* plan has but plain sync callbacks, and nobody asks for an
+#   envelope: its run is made by `calls`, and nothing else happens in an emission.
+#   Every other plan is *filled* with entries, and run by `emission`.
+# A run is a function whose last default is its plan, so that one table of runs serves
+#   both `emit`, which calls them, and `aemit`, which asks them for their plan.
+
+from __future__ import annotations
+
+__all__ = ("Around", "Host", "Plan")
+
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Any, NoReturn, Protocol
+
+import attrs
+
+from .calls import Run, emitted, make_tally
+from .entry import Entry
+from .envelope import Envelope
+from .failures import as_failure, failed, noted, refused
+from .keeper import Keeper
+from .kinds import is_awaitable
+from .policies import Start
+from .subscription import Key, Subscription
+
+
+class Host(Protocol):
+    """What a plan asks of the bus it belongs to."""
+
+    def run_of(self, key: Key) -> Run:
+        """Return the run for a concrete key: a class or a name."""
+        ...
+
+    def check_background(self, callback: object, name: str) -> None:
+        """Raise unless background callbacks can be started, here and now."""
+
+    def start(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        callback: Subscription[..., Any] | Callable[..., Any],
+        envelope: Envelope[Any] | None,
+        name: str,
+    ) -> None:
+        """Run a background callback; its failure goes to ``on_error``."""
+
+    def starter(
+        self,
+        callback: Subscription[..., Any],
+        envelope: Envelope[Any] | None,
+        name: str,
+    ) -> Start:
+        """Return what starts delayed runs of a callback, later."""
+        ...
+
+    def report(
+        self,
+        error: Exception,
+        subscription: Subscription[..., Any] | None,
+        envelope: Envelope[Any] | None,
+    ) -> None:
+        """Hand a failure that has no caller to ``on_error``."""
+
+    def count_failures(self, number: int) -> None:
+        """Add to the statistics."""
+
+
+@attrs.frozen(kw_only=True)
+class Around:
+    """What happens to an emission around the calls of its callbacks."""
+
+    interceptors: tuple[Subscription[..., Any], ...] = ()
+    keepers: tuple[Keeper, ...] = ()
+    retained: tuple[Callable[[Envelope[Any]], None], ...] = ()
+    forward: tuple[Host, ...] = ()
+    trace: bool = False
+
+    def __bool__(self) -> bool:
+        """Tell whether anything is; then the envelope is needed."""
+        return bool(
+            self.trace
+            or self.interceptors
+            or self.keepers
+            or self.retained
+            or self.forward
+        )
+
+
+_NOTHING_AROUND = Around()
+
+
+class Plan:
+    """Who hears a key, and what is counted of its emissions."""
+
+    __slots__ = (
+        "around",
+        "background",
+        "delayed",
+        "emissions",
+        "entries",
+        "heard",
+        "host",
+        "key",
+        "name",
+        "one",
+        "sequential",
+        "tally",
+        "wants_envelope",
+        "width",
+    )
+
+    def __init__(self, key: Key, name: str, host: Host | None, calls: int) -> None:
+        self.key = key
+        self.name = name
+        self.host = host
+        self.width = calls
+        self.tally = None if host is None else make_tally(calls)
+        self.emissions = 0
+        self.heard = 0
+        self.around = _NOTHING_AROUND
+        self.entries: tuple[Entry, ...] = ()
+        self.background: Subscription[..., Any] | None = None
+        self.delayed: Subscription[..., Any] | None = None
+        self.one: Callable[[Any], Any] | None = None
+        self.sequential = False
+        self.wants_envelope = False
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether its run does it all."""
+        return not self.entries and not self.around
+
+    @property
+    def calls_made(self) -> int:
+        """How often callbacks were called, started or queued."""
+        return self.heard + self._emitted * self.width
+
+    @property
+    def emissions_made(self) -> int:
+        """How often this was emitted."""
+        return self.emissions + self._emitted
+
+    @property
+    def _emitted(self) -> int:
+        return 0 if self.tally is None else emitted(self.tally)
+
+    def fill(
+        self,
+        subscriptions: Sequence[Subscription[..., Any]],
+        around: Around,
+        *,
+        sequential: bool,
+    ) -> None:
+        """Make it a plan that is run entry by entry."""
+        entries = tuple(map(Entry, subscriptions))
+        self.entries = entries
+        self.around = around
+        self.background = _first(entry for entry in entries if entry.is_async)
+        self.delayed = _first(entry for entry in entries if entry.is_delayed)
+        self.sequential = sequential and self.background is not None
+        self.wants_envelope = bool(around) or any(e.wants_envelope for e in entries)
+
+        if len(entries) == 1 and not around and entries[0].is_bare:
+            self.one = entries[0].subscription.target
+
+    def check_background(self, callback: object) -> None:
+        """Raise unless the callback could be started in the bus, here and now.
+
+        Raises:
+            BusNotOpenError: there is no bus, or it is not open.
+            WrongThreadError: this is not the bus's thread.
+        """
+        if self.host is None:
+            raise refused(callback, self.name)
+
+        self.host.check_background(callback, self.name)
+
+    def stray(self, callback: Callable[[Any], object], value: object) -> None:
+        """Take care of what a callback taken for sync returned, if it is awaitable.
+
+        Raises:
+            BusNotOpenError: if there is no open bus; the awaitable is closed.
+            WrongThreadError: likewise, outside of the bus's thread.
+        """
+        if is_awaitable(value):
+            self.start_stray(callback, value, None)
+
+    def start_stray(
+        self,
+        callback: Callable[..., Any],
+        value: Any,
+        envelope: Envelope[Any] | None,
+    ) -> None:
+        """Run an awaitable that a sync callback returned in the open bus."""
+        try:
+            self.check_background(callback)
+            assert self.host is not None
+        except Exception:
+            if hasattr(value, "close"):
+                value.close()
+
+            raise
+
+        self.host.start(_await(value), callback, envelope, self.name)
+
+    def finish(
+        self,
+        callbacks: Sequence[Callable[[Any], object]],
+        payload: object,
+        position: int,
+        error: BaseException,
+    ) -> NoReturn:
+        """Call the callbacks after the one that raised, then raise all failures."""
+        self.emissions += 1
+        self.heard += self.width
+        errors = [self.failure(error, callbacks[position])]
+
+        for callback in callbacks[position + 1 :]:
+            try:
+                if (value := callback(payload)) is not None:
+                    self.stray(callback, value)
+            except BaseException as other:  # noqa: BLE001 (kept, or raised again)
+                errors.append(self.failure(other, callback))
+
+        raise self.failed(errors) from None
+
+    def failure(self, error: BaseException, callback: object) -> Exception:
+        """Note on a callback's failure whose it is, and count it.
+
+        Raises:
+            BaseException: what is no failure: a KeyboardInterrupt, say.
+        """
+        failure = as_failure(error)
+
+        if self.host is not None:
+            self.host.count_failures(1)
+
+        return noted(failure, callback, self.name)
+
+    def failed(self, errors: list[Exception]) -> Exception:
+        """Make one group of the failures of an emission."""
+        return failed(errors, self.name)
+
+
+def _first(entries: Iterator[Entry]) -> Subscription[..., Any] | None:
+    return next((entry.subscription for entry in entries), None)
+
+
+async def _await(value: Any) -> Any:
+    return await value

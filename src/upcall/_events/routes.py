@@ -1,0 +1,144 @@
+"""Who hears a concrete key, in what order: the tables of a bus, and their merging."""
+
+from __future__ import annotations
+
+__all__ = ("Routes", "check_subscribable", "concrete", "hears")
+
+from collections.abc import Iterator
+from typing import Any, get_origin
+
+from upcall.errors import MalformedKeyError
+from upcall.keys import check_key, check_name, is_pattern, matches
+
+from .event import name_of
+from .subscription import Key
+from .table import Host, Table
+
+
+def hears(key: Key, concrete_key: Key, name: str) -> bool:
+    """Tell whether a subscriber of a key hears a concrete key of this name."""
+    if isinstance(key, type):
+        return isinstance(concrete_key, type) and issubclass(concrete_key, key)
+
+    return matches(key, name)
+
+
+def check_subscribable(key: object) -> Key:
+    """Return a key that one can subscribe to, or raise.
+
+    Raises:
+        MalformedKeyError: if it is neither a class nor a name nor a pattern.
+    """
+    if isinstance(key, type):
+        return _check_class(key)
+
+    if get_origin(key) is not None:
+        raise MalformedKeyError(
+            f"{key!r} is no class at run time: subscribe to its origin, "
+            f"{get_origin(key)!r}"
+        )
+
+    if not isinstance(key, str):
+        raise MalformedKeyError(
+            f"{key!r} is no key: give an event class, a name or a pattern"
+        )
+
+    return check_key(key)
+
+
+def _check_class(key: type[Any]) -> type[Any]:
+    if key.__module__ == "builtins":
+        raise MalformedKeyError(
+            f"{key.__qualname__} is a builtin class, and too common to be an event: "
+            "make a class of your own, or use a name"
+        )
+
+    return key
+
+
+def concrete(event: object, *, by_name: bool) -> Key:
+    """Return the key that an emission goes by, or raise.
+
+    Args:
+        event: the name of an event, or the event itself.
+        by_name: whether it is to be a name.
+
+    Raises:
+        MalformedKeyError: it is a pattern, a class instead of an instance, or an
+            instance of a builtin class.
+    """
+    if by_name or isinstance(event, str):
+        return check_name(event)
+
+    if isinstance(event, type):
+        raise MalformedKeyError(
+            f"{event.__qualname__} is a class: emit an instance of it"
+        )
+
+    kind = type(event)
+
+    if kind.__module__ == "builtins":
+        raise MalformedKeyError(
+            f"{event!r} is a {kind.__qualname__}, no event: emit an instance of a "
+            "class of your own, or a name and a payload"
+        )
+
+    return kind
+
+
+class Routes:
+    """The tables of a bus, one per key that was ever subscribed to."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._tables: dict[Key, Table] = {}
+        self._patterns: dict[str, list[Table]] = {}
+
+    def table(self, key: Key) -> Table:
+        """Return the table of a key; make it if it is not there."""
+        table = self._tables.get(key)
+
+        if table is None:
+            table = self._tables[key] = Table(key, self._host)
+
+            if isinstance(key, str) and is_pattern(key):
+                self._patterns.setdefault(_first_segment(key), []).append(table)
+
+        return table
+
+    def find(self, key: Key) -> Table | None:
+        """Return the table of a key if it is there."""
+        return self._tables.get(key)
+
+    def drop_empty(self, table: Table) -> None:
+        """Forget a table nobody is subscribed to any more and nothing is said of."""
+        if table or table.sequential or table.retained is not None:
+            return
+
+        if self._tables.get(table.key) is table:
+            del self._tables[table.key]
+
+            if isinstance(table.key, str) and is_pattern(table.key):
+                self._patterns[_first_segment(table.key)].remove(table)
+
+    def __iter__(self) -> Iterator[Table]:
+        return iter(self._tables.values())
+
+    def reached(self, key: Key) -> list[Table]:
+        """Give the tables whose subscriptions hear a concrete key."""
+        name = key if isinstance(key, str) else name_of(key)
+        classes: tuple[Key, ...] = () if isinstance(key, str) else key.__mro__
+        exact = [self._tables.get(each) for each in (*classes, name)]
+        found = [table for table in exact if table is not None]
+
+        for first in (name.partition(".")[0], "*"):
+            patterns = self._patterns.get(first, ())
+            found.extend(table for table in patterns if matches(str(table.key), name))
+
+        return found
+
+
+def _first_segment(pattern: str) -> str:
+    """Sort patterns by what a name must begin with; all wildcards go together."""
+    first = pattern.partition(".")[0]
+    return "*" if "*" in first else first

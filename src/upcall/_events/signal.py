@@ -1,0 +1,463 @@
+"""`Signal`: one event, typed, on the fast path."""
+
+from __future__ import annotations
+
+__all__ = ("Decorator", "Signal")
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Generic, Literal, Protocol, Self, TypeVar, Unpack, overload
+from weakref import finalize
+
+from upcall._promises.promise import Promise
+from upcall.errors import MalformedKeyError, OptionError
+from upcall.keys import check_name
+
+from . import emission
+from .calls import Run, plan_of
+from .envelope import Envelope
+from .hub import Hub
+from .options import OnOptions
+from .plan import Plan
+from .routes import check_subscribable, concrete
+from .stream import Overflow, Stream
+from .subscription import Key, Subscription
+from .table import LOCK
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Decorator(Protocol[T]):
+    """What ``on(**options)`` gives: takes the callback and returns it as it is."""
+
+    def __call__(self, callback: Callable[[T], R], /) -> Callable[[T], R]:
+        """Subscribe the callback."""
+        ...
+
+
+class Signal(Generic[T]):
+    """One event that callbacks can be subscribed to.
+
+    It stands alone; or is declared in the body of a class, and then each instance has
+    one of its own; or belongs to a bus, and is heard by all who are subscribed there to
+    its name or to a pattern that matches it.
+
+    Subscribing, unsubscribing and emitting to sync callbacks may be done from any
+    thread. Async callbacks of `emit` run in the open bus; `aemit` needs none.
+
+    A declared signal is kept in its instance and does not keep it alive. It is not
+    pickled and not deep-copied with it; `copy.copy` shares it, as it shares all
+    attributes.
+
+    Args:
+        name: what the event is called: dotted segments; of a declared signal, the name
+            of the attribute by default.
+        bus: the bus it belongs to.
+        sequential: call strictly one after the other, each finished before the next.
+        retain: how many of the last emissions late subscribers get.
+
+    Raises:
+        MalformedKeyError: the name is no name.
+        OptionError: another option makes no sense.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_declared",
+        "_hub",
+        "_key",
+        "_retain",
+        "_run",
+        "_sequential",
+    )
+
+    _run: Run
+    # Unset until the first emission after a change: looking for it costs nothing then.
+
+    def __init__(
+        self,
+        name: str | type[T] = "",
+        *,
+        bus: Hub | None = None,
+        sequential: bool = False,
+        retain: int = 0,
+    ) -> None:
+        key = name if isinstance(name, type) else check_name(name) if name else ""
+        self._key: Key = check_subscribable(key) if key else key
+        self._declared: str | None = None
+        self._hub = Hub() if bus is None else bus
+        self._sequential = sequential
+        self._retain = retain
+        self._hub.set_up(self._key, sequential=sequential, retain=retain)
+        self._hub.bind(self._key, self)
+
+    @property
+    def name(self) -> str:
+        """The name of the event."""
+        return self._key if isinstance(self._key, str) else self._key.__qualname__
+
+    # Subscribing
+
+    @overload
+    def on(
+        self,
+        callback: Callable[[Envelope[T]], R],
+        /,
+        *,
+        envelope: Literal[True],
+        once: bool = ...,
+        **options: Unpack[OnOptions[T]],
+    ) -> Subscription[[Envelope[T]], R]: ...
+
+    @overload
+    def on(
+        self,
+        callback: Callable[[T], R],
+        /,
+        *,
+        envelope: Literal[False] = ...,
+        once: bool = ...,
+        **options: Unpack[OnOptions[T]],
+    ) -> Subscription[[T], R]: ...
+
+    @overload
+    def on(
+        self,
+        /,
+        *,
+        envelope: Literal[True],
+        once: bool = ...,
+        **options: Unpack[OnOptions[T]],
+    ) -> Decorator[Envelope[T]]: ...
+
+    @overload
+    def on(
+        self,
+        /,
+        *,
+        envelope: Literal[False] = ...,
+        once: bool = ...,
+        **options: Unpack[OnOptions[T]],
+    ) -> Decorator[T]: ...
+
+    def on(
+        self,
+        callback: Callable[[Any], Any] | None = None,
+        /,
+        *,
+        envelope: bool = False,
+        once: bool = False,
+        **options: Any,
+    ) -> Any:
+        """Subscribe a callback, and return its `Subscription`.
+
+        Without a callback it is a decorator, ``@signal.on(priority=1)``, that returns
+        the function. A bare ``@signal.on`` is the first form: the name then holds the
+        Subscription, which can be called like the function.
+
+        Args:
+            callback: takes the payload.
+            envelope: the callback takes the `Envelope` instead.
+            once: for one call.
+            **options: ``priority`` (higher first), ``when`` (a predicate of the
+                payload), ``weak`` (do not keep a method's object alive), ``thread``
+                (a blocking callback, in a worker thread), ``timeout`` (seconds),
+                ``overlap`` (merge, queue, drop, latest, restart), ``concurrency``,
+                ``debounce`` and ``throttle`` (seconds), ``kind`` (sync, async).
+
+        Raises:
+            OptionError: the callback cannot take the payload, or an option makes no
+                sense for it.
+            BusNotOpenError: something is retained for an async callback, and there is
+                no open bus to start it in.
+        """
+        return self._subscribe(callback, once=once, envelope=envelope, given=options)
+
+    @overload
+    def once(
+        self,
+        callback: Callable[[Envelope[T]], R],
+        /,
+        *,
+        envelope: Literal[True],
+        **options: Unpack[OnOptions[T]],
+    ) -> Subscription[[Envelope[T]], R]: ...
+
+    @overload
+    def once(
+        self,
+        callback: Callable[[T], R],
+        /,
+        *,
+        envelope: Literal[False] = ...,
+        **options: Unpack[OnOptions[T]],
+    ) -> Subscription[[T], R]: ...
+
+    @overload
+    def once(
+        self, /, *, envelope: Literal[True], **options: Unpack[OnOptions[T]]
+    ) -> Decorator[Envelope[T]]: ...
+
+    @overload
+    def once(
+        self, /, *, envelope: Literal[False] = ..., **options: Unpack[OnOptions[T]]
+    ) -> Decorator[T]: ...
+
+    def once(
+        self,
+        callback: Callable[[Any], Any] | None = None,
+        /,
+        *,
+        envelope: bool = False,
+        **options: Any,
+    ) -> Any:
+        """Subscribe a callback for one call; else like `on`."""
+        return self._subscribe(callback, once=True, envelope=envelope, given=options)
+
+    def _subscribe(
+        self,
+        callback: Callable[[Any], Any] | None,
+        *,
+        once: bool,
+        envelope: bool,
+        given: dict[str, Any],
+    ) -> Any:
+        self._check_usable()
+
+        def subscribe(callback: Callable[[Any], Any]) -> Subscription[..., Any]:
+            return self._hub.subscribe(
+                self._key, callback, once=once, envelope=envelope, given=given
+            )
+
+        if callback is not None:
+            return subscribe(callback)
+
+        def decorate(callback: Callable[[Any], Any]) -> Callable[[Any], Any]:
+            subscribe(callback)
+            return callback
+
+        return decorate
+
+    def off(self, callback: Callable[..., Any]) -> bool:
+        """End the newest subscription of a callback; tell whether there was one."""
+        return self._hub.off(self._key, callback)
+
+    def subscriptions(self) -> list[Subscription[..., Any]]:
+        """Return the subscriptions to this signal, by time of subscription."""
+        return self._hub.subscriptions(self._key)
+
+    # Emitting
+
+    @overload
+    def emit(
+        self: Signal[None], payload: None = None, *, id: str | None = None
+    ) -> int: ...
+
+    @overload
+    def emit(self, payload: T, *, id: str | None = None) -> int: ...
+
+    def emit(self, payload: Any = None, id: str | None = None) -> int:
+        """Call the callbacks now.
+
+        Sync callbacks have run when it returns; async ones have been started in the
+        open bus. It may be kept, ``emit = signal.emit``, and stays right.
+
+        Args:
+            payload: what the callbacks take.
+            id: the id for the envelope of this emission.
+
+        Returns:
+            How many heard it: called, started or queued.
+
+        Raises:
+            CallbackErrors: sync callbacks failed; all have been called.
+            BusNotOpenError: there are async callbacks and no open bus; no callback has
+                been called.
+            WrongThreadError: likewise, in another thread than the bus's.
+        """
+        try:
+            run = self._run
+        except AttributeError:
+            run = self._plan(payload)
+
+        if id is None:
+            return run(payload)
+
+        return emission.emit(run, payload, id)
+
+    @overload
+    async def aemit(
+        self: Signal[None], payload: None = None, *, id: str | None = None
+    ) -> list[Any]: ...
+
+    @overload
+    async def aemit(self, payload: T, *, id: str | None = None) -> list[Any]: ...
+
+    async def aemit(self, payload: Any = None, *, id: str | None = None) -> list[Any]:
+        """Call the callbacks and wait until every one has finished.
+
+        Async callbacks run at the same time, in the caller's cancel scope; one alone
+        runs in the caller's task. It waits for nothing else: no checkpoint of its own.
+        Cancelled, it cancels its callbacks and waits for them.
+
+        Returns:
+            The values of those that ran: sync ones first, each in order.
+
+        Raises:
+            CallbackErrors: callbacks failed; all have been called.
+        """
+        run = self._settled(payload)
+        plan: Plan = plan_of(run)
+        one = plan.one
+
+        if one is None or id is not None:
+            return await emission.aemit(run, payload, id)
+
+        plan.emissions += 1
+        plan.heard += 1
+
+        try:
+            return [await one(payload)]
+        except Exception as error:  # noqa: BLE001 (raised in a group)
+            raise plan.failed([plan.failure(error, one)]) from None
+
+    @overload
+    def emit_soon(
+        self: Signal[None], payload: None = None, *, id: str | None = None
+    ) -> Promise[list[Any]]: ...
+
+    @overload
+    def emit_soon(self, payload: T, *, id: str | None = None) -> Promise[list[Any]]: ...
+
+    def emit_soon(self, payload: Any = None, *, id: str | None = None) -> Promise[Any]:
+        """Do what `aemit` does, in the background of the open bus.
+
+        Returns:
+            A promise of the values. If it fails and nobody handles that, the failure
+            goes to the bus's ``on_error``.
+
+        Raises:
+            BusNotOpenError: there is no open bus.
+            WrongThreadError: called from another thread than the bus's.
+        """
+        run = self._settled(payload)
+        return self._hub.soon(run, payload, id)
+
+    def _plan(self, payload: object) -> Run:
+        """Find the run, and keep it; of a class, each payload may have its own."""
+        self._check_usable()
+
+        if isinstance(self._key, str):
+            self._run = self._hub.run_of(self._key)
+            return self._run
+
+        if not isinstance(payload, self._key):
+            raise MalformedKeyError(
+                f"{payload!r} is no {self._key.__qualname__}: emit an instance of it"
+            )
+
+        return self._hub.run_of(concrete(payload, by_name=False))
+
+    def _settled(self, payload: object) -> Run:
+        try:
+            return self._run
+        except AttributeError:
+            return self._plan(payload)
+
+    def reset(self) -> None:
+        """Forget the run: subscriptions have changed. The hub calls this."""
+        with suppress(AttributeError):
+            del self._run
+
+    # Waiting
+
+    def next(self, when: Callable[[T], object] | None = None) -> Promise[T]:
+        """Make a promise of the next payload (for which ``when`` is true).
+
+        It is subscribed at once. A pending one is rejected when the bus closes.
+        """
+        self._check_usable()
+        return self._hub.next_of(self._key, when)
+
+    def stream(self, capacity: int = 100, overflow: Overflow = "block") -> Stream[T]:
+        """Make a stream of the payloads; see `Stream`."""
+        self._check_usable()
+        return self._hub.stream_of(self._key, capacity, overflow)
+
+    # Declared on a class
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        self._declared = name
+        self._key = self._key or name
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any]) -> Self: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type[Any]) -> Signal[T]: ...
+
+    def __get__(self, instance: object, owner: type[Any]) -> Signal[T]:
+        """Return the instance's own signal; make it at the first access."""
+        if instance is None:
+            return self
+
+        kept = getattr(instance, "__dict__", None)
+        own = _elsewhere(instance) if kept is None else kept
+
+        # In a dict of the instance it is found without us from now on.
+        with LOCK:
+            if self._declared not in own:
+                own[self._declared] = self._blank()
+
+        signal: Signal[T] = own[self._declared]
+        return signal
+
+    def _check_usable(self) -> None:
+        if self._declared is not None:
+            raise OptionError(
+                f"{self._declared!r} is the declaration of a signal: each instance of "
+                "the class has its own, use that"
+            )
+
+        if not self._key:
+            raise MalformedKeyError("a signal needs a name: Signal('order.paid')")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self._blank()
+
+    def _blank(self) -> Self:
+        return type(self)(self._key, sequential=self._sequential, retain=self._retain)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self._key, self._sequential, self._retain)
+
+    def __repr__(self) -> str:
+        return f"<Signal {self.name!r}, {len(self.subscriptions())} subscriptions>"
+
+
+def _restore(
+    kind: type[Signal[Any]], key: Any, sequential: bool, retain: int
+) -> Signal[Any]:
+    return kind(key, sequential=sequential, retain=retain)
+
+
+_kept_elsewhere: dict[int, dict[Any, Any]] = {}
+
+
+def _elsewhere(instance: object) -> dict[Any, Any]:
+    """Keep signals for an instance with slots, by its identity, until it dies."""
+    found = _kept_elsewhere.get(id(instance))
+
+    if found is not None:
+        return found
+
+    try:
+        finalize(instance, _kept_elsewhere.pop, id(instance), None).atexit = False
+    except TypeError:
+        raise OptionError(
+            f"a {type(instance).__qualname__} has neither __dict__ nor __weakref__: "
+            "its signals can be kept nowhere; add one of them to its slots"
+        ) from None
+
+    return _kept_elsewhere.setdefault(id(instance), {})

@@ -1,0 +1,241 @@
+"""`Stream`: emissions as an async iterator, with a buffer of known size."""
+
+from __future__ import annotations
+
+__all__ = ("Overflow", "Stream")
+
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from types import TracebackType
+from typing import Any, Generic, Literal, Self, TypeVar, get_args
+
+import anyio
+import attrs
+
+from upcall._loops.which import current_loop
+from upcall.errors import OptionError, StreamFullError, UpcallError
+
+from .entry import Sink
+from .options import Options
+from .policies import NOTHING
+from .subscription import Subscription
+
+T_co = TypeVar("T_co", covariant=True)
+
+Overflow = Literal["block", "drop_oldest", "drop_newest", "error"]
+"""What becomes of a payload for which there is no room."""
+
+Subscribe = Callable[[Callable[[Any], object], Options], Subscription[..., Any]]
+
+
+class Stream(Generic[T_co]):
+    """The payloads of a key, one after the other.
+
+    Enter it with ``async with``: it is subscribed until it is left. Then iterate, in as
+    many tasks as you like; each payload goes to one of them. When the bus closes, the
+    iteration ends after what is buffered.
+
+    With ``overflow="block"``, `aemit` waits for room, in order; a task that is the only
+    consumer and emits into the stream itself would wait for ever. `emit` cannot wait:
+    without room it fails with `StreamFullError`, as with ``"error"``. Nothing is ever
+    buffered beyond the capacity.
+    """
+
+    def __init__(
+        self,
+        subscribe: Subscribe,
+        capacity: int,
+        overflow: Overflow,
+        idle: Callable[[], AbstractContextManager[None]] = nullcontext,
+        opened: Callable[[Stream[Any]], None] | None = None,
+    ) -> None:
+        if type(capacity) is not int or capacity < 1:
+            raise OptionError(f"capacity={capacity!r}: give a whole number from 1 on")
+
+        if overflow not in get_args(Overflow):
+            known = ", ".join(repr(word) for word in get_args(Overflow))
+            raise OptionError(f"overflow={overflow!r}: give one of {known}")
+
+        self._subscribe = subscribe
+        self._buffer = _Buffer(capacity, overflow)
+        self._idle = idle
+        self._opened = opened
+        self._subscription: Subscription[..., Any] | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._subscription is not None:
+            raise UpcallError("a stream can be entered once: make another one")
+
+        self._buffer.open()
+        self._subscription = self._subscribe(self._buffer, Options(kind="sync"))
+
+        if self._opened is not None:
+            self._opened(self)
+
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.end()
+        self._buffer.clear()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it hears nothing more."""
+        return self._buffer.ended
+
+    def end(self) -> None:
+        """Hear nothing more; the iteration ends after what is buffered."""
+        if self._subscription is not None:
+            self._subscription.cancel()
+
+        self._buffer.end()
+
+    def __len__(self) -> int:
+        """Return how many payloads are buffered."""
+        return len(self._buffer)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T_co:
+        """Wait for the next payload. Cancelled, it has taken none."""
+        if self._subscription is None:
+            raise UpcallError("a stream is subscribed by `async with`: enter it first")
+
+        while not self._buffer:
+            if self._buffer.ended:
+                raise StopAsyncIteration
+
+            with self._idle():
+                await self._buffer.wait()
+
+        payload: T_co = self._buffer.pop()
+        return payload
+
+
+@attrs.frozen(eq=False)
+class _Place:
+    """A payload that waits for room, and how to say that it is in."""
+
+    payload: Any
+    taken: anyio.Event = attrs.field(factory=anyio.Event)
+
+
+class _Buffer(Sink):
+    """What a stream has heard and not given yet, and who waits for room in it."""
+
+    def __init__(self, capacity: int, overflow: Overflow) -> None:
+        self._capacity = capacity
+        self._overflow: Overflow = overflow
+        self._items: deque[Any] = deque()
+        self._room_wanted: deque[_Place] = deque()
+        self._more: anyio.Event | None = None
+        self.ended = False
+
+    def open(self) -> None:
+        """Belong to the running loop."""
+        self._loop = current_loop()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __call__(self, payload: Any, /) -> object:
+        """Take a payload now, or do as ``overflow`` says."""
+        if self._has_room():
+            self._put(payload)
+        elif self._overflow == "drop_oldest":
+            self._items.popleft()
+            self._put(payload)
+        elif self._overflow in ("block", "error"):
+            raise StreamFullError(
+                f"a stream of capacity {self._capacity} is full, and "
+                + (
+                    "emit cannot wait for room: use aemit, or another overflow"
+                    if self._overflow == "block"
+                    else "overflow='error' says to fail"
+                )
+            )
+
+        return NOTHING
+
+    def take(self, payload: Any, /) -> object:
+        """Take a payload now, or give a coroutine that waits for room."""
+        if self._overflow == "block" and not self._has_room():
+            return self._wait_for_room(payload)
+
+        return self(payload)
+
+    def _has_room(self) -> bool:
+        return len(self._items) < self._capacity and not self._room_wanted
+
+    def _put(self, payload: Any) -> None:
+        self._items.append(payload)
+
+        if self._loop.is_here():
+            self._wake()
+        else:
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        if self._more is not None:
+            self._more.set()
+            self._more = None
+
+    async def wait(self) -> None:
+        """Wait until there is something to look at."""
+        if self._more is None:
+            self._more = anyio.Event()
+
+        await self._more.wait()
+
+    async def _wait_for_room(self, payload: Any) -> object:
+        if self._has_room():
+            return self(payload)
+
+        place = _Place(payload)
+        self._room_wanted.append(place)
+
+        try:
+            await place.taken.wait()
+        except BaseException:
+            if place in self._room_wanted:
+                self._room_wanted.remove(place)
+
+            raise
+
+        return NOTHING
+
+    def pop(self) -> Any:
+        """Give the oldest payload; let the next one in that waits for room."""
+        payload = self._items.popleft()
+
+        if self._room_wanted:
+            self._let_in(self._room_wanted.popleft())
+
+        return payload
+
+    def end(self) -> None:
+        """Take nothing more; what waited for room is let in, beyond the capacity.
+
+        Its emissions are under way and were heard: they must not be lost.
+        """
+        self.ended = True
+
+        while self._room_wanted:
+            self._let_in(self._room_wanted.popleft())
+
+        self._wake()
+
+    def _let_in(self, place: _Place) -> None:
+        self._items.append(place.payload)
+        place.taken.set()
+
+    def clear(self) -> None:
+        """Drop what nobody will ask for."""
+        self._items.clear()

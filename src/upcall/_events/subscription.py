@@ -1,0 +1,231 @@
+"""A subscription: the handle that `on` gives, and what it remembers."""
+
+from __future__ import annotations
+
+__all__ = ("Key", "Subscription", "name_of")
+
+from collections.abc import Callable
+from itertools import count
+from types import BuiltinFunctionType, FunctionType, MethodType, TracebackType
+from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast
+from weakref import ref
+
+from .kinds import describe, is_async, place_of
+from .options import DEFAULT, Options
+from .policies import make_delay, make_gate
+
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
+
+Key = type[Any] | str
+
+_NUMBERS = count()
+
+
+class _Table(Protocol):
+    """Where the subscriptions of one key are kept (see `table`)."""
+
+    key: Key
+
+    def discard(self, subscription: Subscription[..., Any]) -> bool: ...
+
+    def pause(self, subscription: Subscription[..., Any], *, paused: bool) -> None: ...
+
+    def __contains__(self, subscription: Subscription[..., Any]) -> bool: ...
+
+
+class _Extras:
+    """What only a few subscriptions need: kept apart, to keep the others small."""
+
+    __slots__ = ("delay", "gate", "owner", "owner_id", "ticket")
+
+    def __init__(self, options: Options) -> None:
+        self.gate = make_gate(options)
+        self.delay = make_delay(options)
+        self.ticket: list[None] = [None] if options.once else []
+        self.owner: ref[Any] | None = None
+        self.owner_id = 0
+
+    def drop_waiting(self) -> None:
+        for policy in (self.delay, self.gate):
+            if policy is not None:
+                policy.drop_waiting()
+
+
+class Subscription(Generic[P, R_co]):
+    """One callback on one key, until it is cancelled.
+
+    Callable like the function itself, so that ``@signal.on`` without parentheses
+    leaves something usable under the name. A context manager: leaving it cancels.
+    All methods may be called from any thread.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_table",
+        "extras",
+        "is_async",
+        "number",
+        "older",
+        "options",
+        "paused",
+        "target",
+    )
+
+    # The attributes without an underscore are for the other modules of this room;
+    # users have the properties and methods below.
+
+    def __init__(
+        self, table: _Table, callback: Callable[P, R_co], options: Options
+    ) -> None:
+        self._table = table
+        self.target = callback
+        self.options = options
+        self.number = next(_NUMBERS)
+        self.older: Subscription[..., Any] | None = None
+        self.paused = False
+        self.extras: _Extras | None = None
+
+        if options is DEFAULT:
+            self.is_async = is_async(callback)
+        else:
+            self._set_up()
+
+    def _set_up(self) -> None:
+        options = self.options
+        delayed = options.debounce is not None or options.throttle is not None
+        known_async = options.kind == "async" or options.thread or delayed
+        self.is_async = known_async or is_async(self.target)
+        self.extras = _Extras(options)
+
+        if options.weak:
+            method = cast("MethodType", self.target)
+            self.target = cast("Callable[P, R_co]", method.__func__)
+            self.extras.owner = ref(method.__self__, _Reaper(self))
+            self.extras.owner_id = id(method.__self__)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Call the callback itself; no event is involved.
+
+        Raises:
+            ReferenceError: for a weak method whose object is gone.
+        """
+        callback = self.callback
+
+        if callback is None:
+            raise ReferenceError(f"the object of {describe(self.target)} is gone")
+
+        return callback(*args, **kwargs)
+
+    @property
+    def key(self) -> Key:
+        """The class, name or pattern it is subscribed to."""
+        return self._table.key
+
+    @property
+    def callback(self) -> Callable[P, R_co] | None:
+        """The callback; None for a weak method whose object is gone."""
+        if self.extras is None or self.extras.owner is None:
+            return self.target
+
+        owner = self.extras.owner()
+        bound = None if owner is None else MethodType(self.target, owner)
+
+        return cast("Callable[P, R_co] | None", bound)
+
+    @property
+    def place(self) -> str:
+        """Where the callback stands in the source: ``file:line``."""
+        return place_of(self.target)
+
+    @property
+    def active(self) -> bool:
+        """Whether it hears emissions: neither cancelled, used up, nor paused."""
+        return not self.paused and self in self._table
+
+    def cancel(self) -> bool:
+        """End it, from the next emission on; runs that have started go on.
+
+        What waits for its turn or its time (queued, debounced) is dropped. Calling it
+        again does nothing.
+
+        Returns:
+            Whether it had not ended before.
+        """
+        ended = self._table.discard(self)
+
+        if ended and self.extras is not None:
+            self.extras.drop_waiting()
+
+        return ended
+
+    def pause(self) -> None:
+        """Hear nothing, from the next emission on; what comes meanwhile is dropped."""
+        self._table.pause(self, paused=True)
+
+    def resume(self) -> None:
+        """Hear again, from the next emission on."""
+        self._table.pause(self, paused=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.cancel()
+
+    def __repr__(self) -> str:
+        key = self.key if isinstance(self.key, str) else self.key.__qualname__
+        state = "active" if not self.paused else "paused"
+        state = state if self in self._table else "ended"
+
+        return (
+            f"<Subscription {key!r} -> {describe(self.target)} ({self.place}), {state}>"
+        )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether an emission has but to call its callback."""
+        return self.options is DEFAULT and not self.is_async and not self.paused
+
+    @property
+    def name(self) -> object:
+        """What it is found by in its table."""
+        if self.extras is not None and self.extras.owner_id:
+            return self.extras.owner_id, self.target
+
+        return name_of(self.target, weak=False)
+
+
+def name_of(callback: object, *, weak: bool) -> object:
+    """Make what a callback is found by.
+
+    Functions and methods compare as one would wish: a method equals another if both
+    function and object are the same. A weak method must not be kept alive by its name.
+    """
+    if weak and isinstance(callback, MethodType):
+        return id(callback.__self__), callback.__func__
+
+    if isinstance(callback, (FunctionType, MethodType, BuiltinFunctionType)):
+        return callback
+
+    return id(callback)
+
+
+class _Reaper:
+    """Ends a subscription when the object of its weak method has died."""
+
+    __slots__ = ("_subscription",)
+
+    def __init__(self, subscription: Subscription[..., Any]) -> None:
+        self._subscription = ref(subscription)
+
+    def __call__(self, _: object) -> None:
+        subscription = self._subscription()
+
+        if subscription is not None:
+            subscription.cancel()

@@ -1,0 +1,83 @@
+"""Children by anyio's own task group: right everywhere, at about four times the cost.
+
+Used where the native way does not fit: an asyncio loop with a task factory (eager
+tasks), or an anyio whose inside is not as we know it.
+"""
+
+from __future__ import annotations
+
+__all__ = ("fits", "make", "run_all")
+
+from collections.abc import Coroutine, Sequence
+from contextvars import Context
+from typing import Any
+
+import anyio
+
+from upcall.errors import CallbackCancelledError
+
+from .children import Children, Failed
+
+
+def fits() -> bool:
+    """Tell whether these can be used: always."""
+    return True
+
+
+async def run_all(coroutines: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+    """Run coroutines as children; see `families.run_all`."""
+    unfinished = Failed(
+        CallbackCancelledError("it ended cancelled; nobody cancelled it")
+    )
+    outcomes: list[Any] = [unfinished] * len(coroutines)
+    fatal: list[BaseException] = []
+
+    async def child(i: int, coroutine: Coroutine[Any, Any, Any]) -> None:
+        try:
+            outcomes[i] = await coroutine
+        except Exception as error:  # noqa: BLE001 (handed on in the outcomes)
+            outcomes[i] = Failed(error)
+        except (KeyboardInterrupt, SystemExit) as error:
+            fatal.append(error)
+            group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        for i, coroutine in enumerate(coroutines):
+            group.start_soon(child, i, coroutine)
+
+    if fatal:
+        raise fatal[0]
+
+    return outcomes
+
+
+class _PlainChildren(Children):
+    """Background tasks in a task group that is held open inside the scope."""
+
+    async def enter(self) -> None:
+        self.scope.__enter__()
+        self._group = await anyio.create_task_group().__aenter__()
+
+    def start(self, coroutine: Coroutine[Any, Any, object], context: Context) -> None:
+        context.run(self._group.start_soon, self._child, coroutine)
+        self.started()
+
+    async def _child(self, coroutine: Coroutine[Any, Any, object]) -> None:
+        fatal: BaseException | None = None
+
+        try:
+            await coroutine
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException as error:  # noqa: BLE001 (raised bare by leave)
+            fatal = error
+        finally:
+            self.ended(fatal)
+
+    async def close(self) -> None:
+        await self._group.__aexit__(None, None, None)
+
+
+def make() -> Children:
+    """Make children that are to be entered in the running task."""
+    return _PlainChildren()

@@ -1,0 +1,123 @@
+"""A promise's home: its job queue, the owner of its tasks, and who hears of its end.
+
+A promise has a home from the start, and hands it down to every promise made from it.
+The default one is the event loop itself; a bus is another.
+"""
+
+from __future__ import annotations
+
+__all__ = ("Home", "loop_home", "set_unhandled_rejection_hook")
+
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from typing import Any, TypeAlias
+
+import attrs
+
+from upcall._loops.loop import Handle, Loop
+from upcall._loops.which import current_loop
+from upcall.errors import WrongLoopError
+
+RejectionHook: TypeAlias = Callable[[Any, BaseException], object]
+LateHook: TypeAlias = Callable[[Any], object]
+
+
+class Home:
+    """Where promises live whose owner is the event loop. A bus makes its own kind.
+
+    Attributes:
+        loop: the event loop.
+        jobs: its job queue.
+    """
+
+    __slots__ = ("__weakref__", "jobs", "loop")
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.jobs = loop.jobs
+
+    def check_loop(self) -> None:
+        """Make sure that the loop of this home runs here.
+
+        Raises:
+            WrongLoopError: if another loop does, or it runs in another thread.
+            NoRunningLoopError: if no loop runs here.
+        """
+        if current_loop() is not self.loop:
+            raise WrongLoopError(
+                "this promise belongs to another event loop: use it there, by way of "
+                "call_soon_threadsafe, or carry it over with to_concurrent()"
+            )
+
+    def spawn(self, coroutine: Coroutine[Any, Any, object], context: Context) -> Handle:
+        """Run it in a task of this home.
+
+        Args:
+            coroutine: taken over: it is closed when the task is over, and when this
+                raises. It settles its promise and raises no `Exception`; it lets pass
+                a cancellation, `KeyboardInterrupt` and the like.
+            context: the context to run it in.
+
+        Raises:
+            Exception: this home takes no tasks now. The promise that wanted the task
+                is rejected with the error.
+        """
+        return self.loop.spawn(coroutine, context)
+
+    def report(self, promise: Any, reason: BaseException) -> None:
+        """Hear, at the end of the turn, of a rejection that nobody handles. Once."""
+        if _hooks.unhandled is not None:
+            _hooks.unhandled(promise, reason)
+        else:
+            text = "a promise was rejected, and nobody handles it (catch or await it)"
+            self.loop.handle_exception(text, reason, promise=promise)
+
+    def report_late(self, promise: Any) -> None:
+        """Hear that a promise told to `report` is handled after all."""
+        if _hooks.handled is not None:
+            _hooks.handled(promise)
+
+
+def loop_home() -> Home:
+    """Return the home of the promises that the running loop owns.
+
+    Raises:
+        NoRunningLoopError: if no loop runs in this thread.
+    """
+    loop = current_loop()
+    home: Home | None = loop.local.get(Home)
+
+    if home is None:
+        home = loop.local[Home] = Home(loop)
+
+    return home
+
+
+def set_unhandled_rejection_hook(
+    hook: RejectionHook | None, *, handled: LateHook | None = None
+) -> None:
+    """Choose who hears of rejected promises that nobody handles, in every loop.
+
+    A promise is told of at the end of the turn, when the job queue has run empty, and
+    once. Handling it hands the duty on to what `then` and the like have made of it.
+    Cancelled promises are never told of, nor are those of a bus: they are told to the
+    bus's ``on_error``.
+
+    Args:
+        hook: called as ``hook(promise, reason)``, in the promise's loop. None restores
+            the default: the loop's exception handler on asyncio, the logger ``upcall``
+            on trio. An `Exception` that it raises goes there too.
+        handled: called as ``handled(promise)`` when a promise that was told of is
+            handled after all.
+    """
+    _hooks.unhandled = hook
+    _hooks.handled = handled
+
+
+@attrs.define(eq=False)
+class _HookState:
+    unhandled: RejectionHook | None = None
+    handled: LateHook | None = None
+
+
+_hooks = _HookState()

@@ -1,0 +1,30 @@
+"""Every async test runs on asyncio, on uvloop where there is one, and on trio."""
+
+from __future__ import annotations
+
+__all__ = ("anyio_backend",)
+
+import sys
+from typing import Any
+
+import pytest
+
+BACKENDS = [
+    pytest.param(("asyncio", {"use_uvloop": False}), id="asyncio"),
+    pytest.param(
+        ("asyncio", {"use_uvloop": True}),
+        id="uvloop",
+        marks=pytest.mark.skipif(
+            sys.platform == "win32", reason="there is no uvloop for Windows"
+        ),
+    ),
+    pytest.param(
+        ("trio", {"restrict_keyboard_interrupt_to_checkpoints": True}), id="trio"
+    ),
+]
+
+
+@pytest.fixture(params=BACKENDS)
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """Choose the event loop."""
+    return request.param
