@@ -20,11 +20,10 @@ from upcall._promises.start import run_in
 
 from . import emission
 from .background import OnError
-from .calls import Run, plan_of
+from .calls import Run
 from .envelope import Envelope
 from .options import OnOptions
 from .owner import Owner
-from .plan import Plan
 from .routes import check_subscribable, concrete
 from .signal import Decorator, Signal
 from .stream import Overflow, Stream
@@ -321,19 +320,7 @@ class Bus(Owner):
             MalformedKeyError: this is no event and no name.
         """
         run, payload = self._run_and_payload(event, payload)
-        plan: Plan = plan_of(run)
-        one = plan.one
-
-        if one is None or id is not None:
-            return await emission.aemit(run, payload, id)
-
-        plan.emissions += 1
-        plan.heard += 1
-
-        try:
-            return [await one(payload)]
-        except Exception as error:  # noqa: BLE001 (raised in a group)
-            raise plan.failed([plan.failure(error, one)]) from None
+        return await emission.aemit(run, payload, id)
 
     @overload
     def emit_soon(

@@ -12,9 +12,8 @@
 # Counting, for plans of a bus. What `run` returns it takes from `tally`, an iterator
 #   that repeats n. That costs a third of adding one to a number somewhere, and what is
 #   left in the iterator tells how often it happened: `emitted`.
-# The plain path beside it, `_loop`, does the same with a loop. It serves more than
-#   LONGEST callbacks, and the first few emissions to any number of them, because
-#   compiling costs as much as some hundred calls. A property test holds them equal.
+# The plain path beside it, `_loop`, does the same with a loop, for more than LONGEST
+#   callbacks. A property test holds them equal.
 
 from __future__ import annotations
 
@@ -32,7 +31,6 @@ __all__ = (
 
 import linecache
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import repeat
 from operator import length_hint
@@ -41,9 +39,6 @@ from typing import Any, Final, NoReturn, Protocol, cast
 
 LONGEST: Final = 100
 """The most callbacks that are unrolled."""
-
-_PATIENCE: Final = 8
-"""How many plans for one number of callbacks use the loop before it is compiled."""
 
 _FIRST_LINE: Final = 3
 """The line of the generated source on which the first callback is called."""
@@ -71,17 +66,14 @@ class Planned(Protocol):
         ...
 
 
-def make_run(callbacks: Sequence[Callback], plan: Planned) -> Run:
+def make_run(callbacks: list[Callback], plan: Planned) -> Run:
     """Make the function that calls these callbacks with a payload."""
     count = len(callbacks)
     kind = count, plan.tally is not None
     code = _codes.get(kind)
 
     if code is None and 0 < count <= LONGEST:
-        _wanted[kind] += 1
-
-        if _wanted[kind] > _PATIENCE:
-            code = _codes[kind] = _compile(*kind)
+        code = _codes[kind] = _compile(*kind)
 
     if code is None:
         return _make(_loop.__code__, (tuple(callbacks), plan.tally, plan))
@@ -100,7 +92,6 @@ def emitted(tally: repeat[int]) -> int:
 
 
 _codes: dict[tuple[int, bool], CodeType] = {}
-_wanted: Counter[tuple[int, bool]] = Counter()
 
 
 def make_slow_run(emit: Callable[[Any, Any], int], plan: object) -> Run:

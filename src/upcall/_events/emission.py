@@ -11,10 +11,8 @@ from __future__ import annotations
 
 __all__ = ("STOP", "aemit", "emit", "make_plan_run")
 
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, TypeGuard, final
-
-import attrs
 
 from upcall._loops.children import Failed
 from upcall._loops.families import run_all
@@ -27,6 +25,7 @@ from .failures import noted
 from .kinds import describe, is_awaitable
 from .plan import Around, Host, Plan
 from .policies import NOTHING, Start
+from .runs import Awaited, aemit_bare, drop, outcome_of, sort
 from .subscription import Key, Subscription
 
 
@@ -45,7 +44,7 @@ def make_plan_run(
     key: Key,
     name: str,
     host: Host | None,
-    subscriptions: Sequence[Subscription[..., Any]],
+    subscriptions: Collection[Subscription[..., Any]],
     around: Around,
     *,
     plain: bool,
@@ -80,14 +79,18 @@ def emit(run: Run, payload: object, id: str | None) -> int:
     plan: Plan = plan_of(run)
     envelope = None if id is None else make_envelope(plan.name, payload, id)
 
-    return _emit(_Emission(plan, payload, envelope, run=run))
+    return _emit(_Emission(plan, payload, envelope, run))
 
 
 async def aemit(run: Run, payload: object, id: str | None) -> list[Any]:
     """Call, and wait until every callback has finished."""
     plan: Plan = plan_of(run)
+
+    if plan.bare and id is None:
+        return await aemit_bare(plan, payload)
+
     envelope = None if id is None else make_envelope(plan.name, payload, id)
-    emission = _Emission(plan, payload, envelope, run=run)
+    emission = _Emission(plan, payload, envelope, run)
     values = await emission.happen_awaited()
 
     if emission.errors:
@@ -106,16 +109,32 @@ def _emit(emission: _Emission) -> int:
     return heard
 
 
-@attrs.define(eq=False)
 class _Emission:
     """What goes through the plans of an emission: its own, and those it goes on to."""
 
-    plan: Plan
-    payload: object
-    envelope: Envelope[Any] | None = None
-    errors: list[Exception] = attrs.Factory(list[Exception])
-    seen: set[int] = attrs.Factory(set[int])
-    run: Run | None = attrs.field(default=None, kw_only=True)
+    __slots__ = ("envelope", "errors", "payload", "plan", "run", "seen")
+
+    def __init__(
+        self,
+        plan: Plan,
+        payload: object,
+        envelope: Envelope[Any] | None = None,
+        run: Run | None = None,
+    ) -> None:
+        self.plan = plan
+        self.payload = payload
+        self.envelope = envelope
+        self.run = run
+        self.errors: list[Exception] = []
+        self.seen: set[int] = set()
+
+    def onward(self, host: Host) -> _Emission:
+        """Give the same emission in another bus; failures are kept together."""
+        run = host.run_of(self.plan.key)
+        other = _Emission(plan_of(run), self.payload, self.envelope, run)
+        other.errors, other.seen = self.errors, self.seen
+
+        return other
 
     def check(self, seen: set[int]) -> None:
         """Refuse what cannot be started, in every bus it would reach."""
@@ -135,15 +154,7 @@ class _Emission:
         for host in plan.around.forward:
             if id(host) not in seen:
                 seen.add(id(host))
-                run = host.run_of(plan.key)
-                yield _Emission(
-                    plan_of(run),
-                    self.payload,
-                    self.envelope,
-                    self.errors,
-                    self.seen,
-                    run=run,
-                )
+                yield self.onward(host)
 
     def happen(self) -> int:
         """Call now; tell how many heard it."""
@@ -337,11 +348,11 @@ class _Emission:
             return await self._acall_in_turn(onward)
 
         values: list[Any] = []
-        runs: list[_Run] = []
+        runs: list[Awaited] = []
 
         try:
             self._call_for_values(values, runs)
-            runs.extend(_Run(None, other.happen_awaited()) for other in onward)
+            runs.extend(Awaited(None, other.happen_awaited()) for other in onward)
         except BaseException:
             for run in runs:
                 run.coroutine.close()
@@ -351,13 +362,13 @@ class _Emission:
         await self._await_runs(runs, values)
         return values
 
-    def _call_for_values(self, values: list[Any], runs: list[_Run]) -> None:
+    def _call_for_values(self, values: list[Any], runs: list[Awaited]) -> None:
         """Call the sync callbacks, and begin the runs of the others."""
         if self.plan.is_calm and self.run is not None:
             for callback in callbacks_of(self.run):
                 try:
                     self.plan.heard += 1
-                    _sort(callback(self.payload), callback, values, runs)
+                    sort(callback(self.payload), callback, values, runs)
                 except BaseException as error:  # noqa: BLE001 (kept, or raised again)
                     self._keep(error, callback)
 
@@ -368,7 +379,7 @@ class _Emission:
                 if entry.admits(self.payload):
                     self.plan.heard += 1
                     argument = entry.argument(self.payload, self.envelope)
-                    _sort(entry.call_waiting(argument), entry.target, values, runs)
+                    sort(entry.call_waiting(argument), entry.target, values, runs)
             except BaseException as error:  # noqa: BLE001 (kept, or raised again)
                 self._keep(error, entry.target)
 
@@ -378,7 +389,7 @@ class _Emission:
             else:
                 self._begin(entry, runs)
 
-    def _begin(self, entry: Entry, runs: list[_Run]) -> None:
+    def _begin(self, entry: Entry, runs: list[Awaited]) -> None:
         try:
             if entry.admits(self.payload):
                 self.plan.heard += 1
@@ -386,17 +397,17 @@ class _Emission:
                 coroutine = entry.begin(argument, awaited=True)
 
                 if coroutine is not None:
-                    runs.append(_Run(entry.target, coroutine))
+                    runs.append(Awaited(entry.target, coroutine))
         except BaseException as error:  # noqa: BLE001 (kept, or raised again)
             self._keep(error, entry.target)
 
-    async def _await_runs(self, runs: list[_Run], values: list[Any]) -> None:
+    async def _await_runs(self, runs: list[Awaited], values: list[Any]) -> None:
         """Wait for the runs: one in the caller's task, several as its children."""
         if not runs:
             return
 
         if len(runs) == 1:
-            outcomes = [await _outcome(runs[0].coroutine)]
+            outcomes = [await outcome_of(runs[0].coroutine)]
         else:
             outcomes = await run_all([run.coroutine for run in runs])
 
@@ -438,7 +449,7 @@ class _Emission:
                 return []
 
             value: Any = (
-                entry.begin(argument, awaited=True) or _drop()
+                entry.begin(argument, awaited=True) or drop()
                 if entry.is_async
                 else entry.call_waiting(argument)
             )
@@ -455,37 +466,6 @@ class _Emission:
             self.errors.append(error)
         else:
             self.errors.append(self.plan.failure(error, callback))
-
-
-@attrs.frozen(eq=False)
-class _Run:
-    """A coroutine to wait for, and the callback it belongs to (None: another bus)."""
-
-    callback: object
-    coroutine: Coroutine[Any, Any, Any]
-
-
-def _sort(value: Any, callback: object, values: list[Any], runs: list[_Run]) -> None:
-    """Put what a sync callback returned where it belongs."""
-    if is_awaitable(value):
-        runs.append(_Run(callback, _awaiting(value)))
-    elif value is not NOTHING:
-        values.append(value)
-
-
-async def _drop() -> object:
-    return NOTHING
-
-
-async def _awaiting(value: Any) -> Any:
-    return await value
-
-
-async def _outcome(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    try:
-        return await coroutine
-    except Exception as error:  # noqa: BLE001 (handed on)
-        return Failed(error)
 
 
 def _ask(interceptor: Subscription[..., Any], envelope: Envelope[Any]) -> object:

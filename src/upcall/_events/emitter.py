@@ -24,18 +24,17 @@ from .emitter_listeners import (
     Listener,
     MaxListenersWarning,
     Once,
-    State,
     check_limit,
     check_listener,
     error_of,
     is_error,
-    label,
     original,
     same,
     state_of,
+    text_of,
 )
 from .emitter_tasks import check_background, start
-from .failures import noted
+from .failures import as_failure, noted
 from .kinds import is_awaitable
 
 F = TypeVar("F", bound=Listener)
@@ -56,15 +55,15 @@ class EventEmitter:
     listener, and the others are not called. (A `Bus` calls all and raises a group.) An
     emission calls the listeners there were when it began, also those removed meanwhile.
 
-    An async listener, and whatever awaitable a sync one returns, runs in the background:
-    in the bus, or without one as a task of the running loop. Its failure goes to
-    `handle_rejection`, which emits it as ``"error"``.
+    An async listener, and whatever awaitable a sync one returns, runs in the
+    background: in the bus, or without one as a task of the running loop. Its failure
+    goes to `handle_rejection`, which emits it as ``"error"``.
 
     Some names are special:
 
     - ``"error"``: emitted without a listener, it raises the exception emitted.
-    - ``"new_listener"`` and ``"remove_listener"``: emitted by the emitter itself, with a
-      name and a listener, before one is added and after one was removed.
+    - ``"new_listener"`` and ``"remove_listener"``: emitted by the emitter itself, with
+      a name and a listener, before one is added and after one was removed.
     - `EventEmitter.error_monitor`: those who watch errors without handling them.
 
     Adding, removing and emitting to sync listeners may be done from any thread.
@@ -73,9 +72,9 @@ class EventEmitter:
         bus: what owns the async listeners: emitting to them needs it open. None for the
             running event loop.
         capture_rejections: whether failures of async listeners are emitted as
-            ``"error"``. Otherwise, and if that fails, they go to the bus's ``on_error``,
-            or without a bus to the loop's exception handler (the logger ``upcall`` on
-            trio). None for what the class says.
+            ``"error"``. Otherwise, and if that fails, they go to the bus's
+            ``on_error``, or without a bus to the loop's exception handler (the logger
+            ``upcall`` on trio). None for what the class says.
 
     Raises:
         TypeError: ``capture_rejections`` is no bool.
@@ -120,7 +119,7 @@ class EventEmitter:
         Raises:
             TypeError: the listener cannot be called, or the name not be hashed.
         """
-        return self._put(name, listener)
+        return _put(self, name, listener)
 
     add_listener = on
 
@@ -132,7 +131,7 @@ class EventEmitter:
 
     def once(self, name: Hashable, listener: Any = MISSING, /) -> Any:
         """Add a listener for one call; it is removed just before. Else like `on`."""
-        return self._put(name, listener, once=True)
+        return _put(self, name, listener, once=True)
 
     @overload
     def prepend_listener(self, name: Hashable, listener: Listener, /) -> Self: ...
@@ -142,7 +141,7 @@ class EventEmitter:
 
     def prepend_listener(self, name: Hashable, listener: Any = MISSING, /) -> Any:
         """Add a listener before the others; else like `on`."""
-        return self._put(name, listener, first=True)
+        return _put(self, name, listener, first=True)
 
     @overload
     def prepend_once_listener(self, name: Hashable, listener: Listener, /) -> Self: ...
@@ -152,7 +151,7 @@ class EventEmitter:
 
     def prepend_once_listener(self, name: Hashable, listener: Any = MISSING, /) -> Any:
         """Add a listener before the others, for one call; else like `on`."""
-        return self._put(name, listener, once=True, first=True)
+        return _put(self, name, listener, once=True, first=True)
 
     # Remove
 
@@ -188,10 +187,7 @@ class EventEmitter:
         state = state_of(self)
 
         if REMOVE_LISTENER not in state.rows:
-            if name is MISSING:
-                state.rows.clear()
-            else:
-                state.rows.pop(name, None)
+            state.clear(name)
         elif name is not MISSING:
             for listener in reversed(self.raw_listeners(name)):
                 self.remove_listener(name, listener)
@@ -223,7 +219,7 @@ class EventEmitter:
         state = state_of(self)
 
         if is_error(name):
-            self._prepare_error(state, args, kwargs)
+            _prepare_error(self, args, kwargs)
 
         row = state.rows.get(name)
 
@@ -238,11 +234,14 @@ class EventEmitter:
                 value = listener(*args, **kwargs)
 
                 if value is not None and is_awaitable(value):
-                    handle = self._handler(name, args, kwargs)
+                    handle = _handler(self, name, args, kwargs)
                     start(state.bus, value, listener, name, handle)
             except Exception as error:
-                noted(error, original(listener), _text(name))
+                noted(error, original(listener), text_of(name))
                 raise
+            except BaseException as error:
+                failure = noted(as_failure(error), original(listener), text_of(name))
+                raise failure from error
 
         return True
 
@@ -315,63 +314,84 @@ class EventEmitter:
         limit = state_of(self).limit
         return check_limit(self.default_max_listeners) if limit is None else limit
 
-    # Inside
 
-    def _put(
-        self, name: Hashable, listener: Any, *, once: bool = False, first: bool = False
-    ) -> Any:
-        if listener is not MISSING:
-            self._add(name, listener, once=once, first=first)
-            return self
+# What an emitter does inside is not among its methods, where a subclass might have some
+# of the same name.
 
-        def decorate(listener: F) -> F:
-            self._put(name, listener, once=once, first=first)
-            return listener
 
-        return decorate
+def _put(
+    emitter: EventEmitter,
+    name: Hashable,
+    listener: Any,
+    *,
+    once: bool = False,
+    first: bool = False,
+) -> Any:
+    if listener is not MISSING:
+        _add(emitter, name, listener, once=once, first=first)
+        return emitter
 
-    def _add(
-        self, name: Hashable, listener: Listener, *, once: bool, first: bool
-    ) -> None:
-        check_listener(listener)
-        limit = self.get_max_listeners()
-        state = state_of(self)
+    def decorate(listener: F) -> F:
+        _put(emitter, name, listener, once=once, first=first)
+        return listener
 
-        if NEW_LISTENER in state.rows:
-            self.emit(NEW_LISTENER, name, listener)
+    return decorate
 
-        if once:
-            listener = Once(listener, lambda raw: self.remove_listener(name, raw))
 
-        count = state.add(name, listener, first=first)
+def _add(
+    emitter: EventEmitter,
+    name: Hashable,
+    listener: Listener,
+    *,
+    once: bool,
+    first: bool,
+) -> None:
+    check_listener(listener)
+    limit = emitter.get_max_listeners()
+    state = state_of(emitter)
 
-        if 0 < limit < count and state.warn_once(name):
-            warning = MaxListenersWarning(self, name, count)
-            warnings.warn(warning, stacklevel=_TO_USER)
+    if NEW_LISTENER in state.rows:
+        emitter.emit(NEW_LISTENER, name, listener)
 
-    def _prepare_error(
-        self, state: State, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        """Let those who watch errors hear of one; raise it if nobody handles it."""
-        for name in (MONITOR, ERROR):
-            row = state.rows.get(name)
+    if once:
+        listener = Once(listener, emitter, name)
 
-            if row is not None and row.background:
-                check_background(state.bus, row.background[0], name)
+    count = state.add(name, listener, first=first)
 
-        if MONITOR in state.rows:
-            self.emit(MONITOR, *args, **kwargs)
+    if 0 < limit < count and state.warn_once(name):
+        warnings.warn(MaxListenersWarning(emitter, name, count), stacklevel=_TO_USER)
 
-        if ERROR not in state.rows:
-            raise error_of(args, kwargs)
 
-    def _handler(
-        self, name: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Callable[[Exception], object] | None:
-        if not self.capture_rejections or is_error(name) or name is MONITOR:
-            return None
+def _prepare_error(
+    emitter: EventEmitter, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    """Let those who watch errors hear of one; raise it if nobody handles it."""
+    state = state_of(emitter)
 
-        return lambda error: self.handle_rejection(error, name, *args, **kwargs)
+    for name in (MONITOR, ERROR):
+        row = state.rows.get(name)
+
+        if row is not None and row.background:
+            check_background(state.bus, row.background[0], name)
+
+    if MONITOR in state.rows:
+        emitter.emit(MONITOR, *args, **kwargs)
+
+    if ERROR not in state.rows:
+        raise error_of(args, kwargs)
+
+
+def _handler(
+    emitter: EventEmitter,
+    name: Hashable,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Callable[[Exception], object] | None:
+    """Return what takes the failure of an async listener, if it is to be captured."""
+    if not emitter.capture_rejections or is_error(name) or name is MONITOR:
+        return None
+
+    return lambda error: emitter.handle_rejection(error, name, *args, **kwargs)
 
 
 def home_of(emitter: EventEmitter) -> Home:
@@ -387,7 +407,3 @@ def home_of(emitter: EventEmitter) -> Home:
 def _check_flag(flag: object) -> None:
     if not isinstance(flag, bool):
         raise TypeError(f"capture_rejections={flag!r}: give True or False")
-
-
-def _text(name: Hashable) -> str:
-    return name if isinstance(name, str) else label(name)

@@ -29,21 +29,20 @@ __all__ = (
     "original",
     "same",
     "state_of",
+    "text_of",
 )
 
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
+from typing import Any, Final, Protocol, TypeAlias, final
 
 import attrs
 
 from upcall.errors import OptionError, UpcallError
 
+from .bus import Bus
 from .kinds import is_async
 from .subscription import name_of
 from .table import LOCK
-
-if TYPE_CHECKING:  # only for annotations: the emitter itself imports this module
-    from .bus import Bus
 
 Listener: TypeAlias = Callable[..., Any]
 
@@ -59,6 +58,9 @@ class _Monitor:
 
     def __repr__(self) -> str:
         return "EventEmitter.error_monitor"
+
+    def __reduce__(self) -> str:
+        return "MONITOR"  # a copy, too, is this very one
 
 
 @final
@@ -106,6 +108,13 @@ class MaxListenersWarning(RuntimeWarning):
         )
 
 
+class Remover(Protocol):
+    """What a listener for one call asks of its emitter."""
+
+    def remove_listener(self, name: Hashable, listener: Listener, /) -> object:
+        """Remove it."""
+
+
 class Once:
     """The listener that `once` adds: it calls the one it was given, and is removed.
 
@@ -115,7 +124,9 @@ class Once:
 
     __slots__ = ("_remove", "_ticket", "listener")
 
-    def __init__(self, listener: Listener, remove: Callable[[Listener], object]) -> None:
+    def __init__(
+        self, listener: Listener, remove: Callable[[Listener], object]
+    ) -> None:
         self.listener = listener
         self._remove = remove
         self._ticket = [None]
@@ -128,7 +139,7 @@ class Once:
         except IndexError:
             return None
 
-        self._remove(self)
+        self._emitter.remove_listener(self._name, self)
         return self.listener(*args, **kwargs)
 
 
@@ -154,8 +165,11 @@ class Row:
 
     def newest(self, wanted: Listener) -> Listener | None:
         """Find the registration of a listener that was added last, if there is one."""
-        each = (listener for listener in reversed(self.listeners))
-        return next((e for e in each if e is wanted or same(original(e), wanted)), None)
+        for listener in reversed(self.listeners):
+            if listener is wanted or same(original(listener), wanted):
+                return listener
+
+        return None
 
     def minus(self, listener: Listener) -> Row:
         """Return a row without the last place of this registration."""
@@ -170,7 +184,7 @@ _EMPTY: Final = Row()
 class State:
     """All that an emitter knows."""
 
-    rows: dict[Hashable, Row] = attrs.field(factory=dict)
+    rows: dict[Hashable, Row] = attrs.field(factory=dict[Hashable, Row])
     bus: Bus | None = None
     limit: float | None = None
     """How many listeners are expected; None for what the class says."""
@@ -198,6 +212,14 @@ class State:
                 self.rows[name] = row.minus(found)
 
         return found
+
+    def clear(self, name: Hashable) -> None:
+        """Remove the listeners of a name, or of all if it is MISSING."""
+        with LOCK:
+            if name is MISSING:
+                self.rows.clear()
+            else:
+                self.rows.pop(name, None)
 
     def warn_once(self, name: Hashable) -> bool:
         """Tell whether it has still to be said that a name has many listeners."""
@@ -234,7 +256,7 @@ _STATE: Final = "_upcall_emitter"
 
 def original(listener: Listener) -> Listener:
     """Return the listener that was given to `once`, or itself."""
-    return listener.listener if type(listener) is Once else listener
+    return listener.listener if isinstance(listener, Once) else listener
 
 
 def same(one: Listener, other: Listener) -> bool:
@@ -257,12 +279,19 @@ def error_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> BaseException:
     return UnhandledError(given=False) if value is MISSING else UnhandledError(value)
 
 
+def text_of(name: Hashable) -> str:
+    """Return a name as the text that records and errors want."""
+    return name if isinstance(name, str) else label(name)
+
+
 def label(value: object) -> str:
     """Show a name or a value, even one that cannot show itself."""
     try:
         return repr(value)
     except Exception as error:  # noqa: BLE001 (shown)
-        return f"<{type(value).__qualname__}, whose repr failed: {type(error).__name__}>"
+        return (
+            f"<{type(value).__qualname__}, whose repr failed: {type(error).__name__}>"
+        )
 
 
 def check_listener(listener: object) -> None:

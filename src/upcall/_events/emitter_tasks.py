@@ -25,7 +25,7 @@ from upcall.errors import (
 )
 
 from .bus import Bus
-from .emitter_listeners import Listener, label, original
+from .emitter_listeners import Listener, label, original, text_of
 from .failures import noted
 from .kinds import describe, is_awaitable, place_of
 
@@ -50,8 +50,8 @@ def check_background(bus: Bus | None, listener: Listener, name: Hashable) -> Non
             bus.check_background(listener, label(name))
     except NoRunningLoopError:
         raise BusNotOpenError(
-            f"{who}, is async, and no event loop runs here: emit inside of one, or in "
-            "the thread of one"
+            f"{who}, is async, and no event loop runs in this thread: emit where one "
+            "runs, or make the emitter with bus="
         ) from None
     except BusNotOpenError:
         raise BusNotOpenError(
@@ -94,7 +94,7 @@ def start(
         if bus is None:
             current_loop().spawn(attended)
         else:
-            bus.start(attended, listener, None, _text(name))
+            bus.start(attended, listener, None, text_of(name))
     except BaseException:
         if iscoroutine(awaitable):
             awaitable.close()
@@ -107,44 +107,40 @@ async def _attend(
 ) -> None:
     """Await it, and see to its failure."""
     try:
-        await awaitable
-    except BaseException as error:
-        failure = noted(_failure(error), listener, _text(name))
+        await _ended(awaitable)
+    except Exception as error:
+        noted(error, listener, text_of(name))
 
         if handle is None:
-            raise failure from failure.__cause__
+            raise
 
-        answer = handle(failure)
+        answer: Any = handle(error)
 
         if is_awaitable(answer):
-            await answer  # type: ignore[misc]
+            await answer
 
 
-def _failure(error: BaseException) -> Exception:
-    """Return the failure that this is, or raise what is none.
+async def _ended(awaitable: Any) -> None:
+    """Await it. That it ends cancelled though nobody cancelled it is a failure."""
+    try:
+        await awaitable
+    except BaseException as error:
+        if not _is_stray(error):
+            raise
 
-    A listener that ends cancelled though nobody has cancelled it has failed. Only
-    asyncio lets a task raise a cancellation of its own making, and there the task
+        raise CallbackCancelledError("it ended cancelled; nobody did that") from error
+
+
+def _is_stray(error: BaseException) -> bool:
+    """Tell whether it is a cancellation that nobody asked for.
+
+    Only asyncio lets a task raise a cancellation of its own making, and there the task
     knows whether somebody asked for it.
     """
-    if isinstance(error, Exception):
-        return error
-
     asyncio = sys.modules.get("asyncio")
 
     if asyncio is None or not isinstance(error, asyncio.CancelledError):
-        raise error
+        return False
 
     task = asyncio.current_task()
-
-    if task is None or task.cancelling():
-        raise error
-
-    failure = CallbackCancelledError("it ended cancelled; nobody cancelled it")
-    failure.__cause__ = error
-    return failure
-
-
-def _text(name: Hashable) -> str:
-    """Return the name as the text that errors and records have for one."""
-    return name if isinstance(name, str) else label(name)
+    return task is not None and not task.cancelling()

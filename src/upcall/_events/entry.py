@@ -4,13 +4,13 @@ from __future__ import annotations
 
 __all__ = ("Entry", "Sink")
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
 from inspect import iscoroutine
 from typing import Any, cast
 
 import anyio
-import anyio.to_thread
 
 from upcall.errors import CallbackTimeoutError
 
@@ -74,8 +74,8 @@ class Entry:
 
     @property
     def is_bare(self) -> bool:
-        """Whether it is an async callback without any options."""
-        return self.is_async and self._options is DEFAULT
+        """Whether it is an async function without any options."""
+        return self._options is DEFAULT and inspect.iscoroutinefunction(self._target)
 
     def admits(self, payload: object) -> bool:
         """Tell whether it is to be called, and use up what is for one call only."""
@@ -159,6 +159,8 @@ class Entry:
 
     async def _work(self, argument: object) -> Any:
         if self._options.thread:
+            import anyio.to_thread  # noqa: PLC0415 (not worth it for those without)
+
             return await anyio.to_thread.run_sync(self._callback(), argument)
 
         value = self._callback()(argument)

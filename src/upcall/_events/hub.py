@@ -25,7 +25,7 @@ from .failures import refused
 from .keeper import Keeper
 from .kinds import check_callback, describe, is_async
 from .options import DEFAULT, Options, make_options
-from .plan import Around, Host, Plan
+from .plan import NOTHING_AROUND, Around, Host, Plan
 from .retained import hand_over
 from .routes import Routes, check_subscribable, hears
 from .stream import Overflow, Stream
@@ -138,9 +138,8 @@ class Hub:
     def _plan(self, key: Key) -> Run:
         with LOCK:
             name = key if isinstance(key, str) else name_of(key)
-            tables = self._routes.reached(key)
-            subscriptions, plain = in_order([table for table in tables if table])
             own = self._routes.find(key)
+            subscriptions, plain = in_order(self._routes.reached(key, own))
             run = make_plan_run(
                 key,
                 name,
@@ -155,6 +154,15 @@ class Hub:
         return run
 
     def _around(self, key: Key, name: str) -> Around:
+        if not (
+            self._interceptors
+            or self._keepers
+            or self._forwards
+            or self._retaining
+            or self._trace
+        ):
+            return NOTHING_AROUND
+
         return Around(
             interceptors=tuple(
                 each

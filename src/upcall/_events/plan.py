@@ -8,10 +8,10 @@
 
 from __future__ import annotations
 
-__all__ = ("Around", "Host", "Plan")
+__all__ = ("NOTHING_AROUND", "Around", "AsyncCallback", "Host", "Plan")
 
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from typing import Any, NoReturn, Protocol
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
+from typing import Any, Final, NoReturn, Protocol
 
 import attrs
 
@@ -23,6 +23,8 @@ from .keeper import Keeper
 from .kinds import is_awaitable
 from .policies import Start
 from .subscription import Key, Subscription
+
+AsyncCallback = Callable[[Any], Coroutine[Any, Any, Any]]
 
 
 class Host(Protocol):
@@ -86,7 +88,7 @@ class Around:
         )
 
 
-_NOTHING_AROUND = Around()
+NOTHING_AROUND: Final = Around()
 
 
 class Plan:
@@ -95,6 +97,7 @@ class Plan:
     __slots__ = (
         "around",
         "background",
+        "bare",
         "delayed",
         "emissions",
         "entries",
@@ -102,9 +105,9 @@ class Plan:
         "host",
         "key",
         "name",
-        "one",
         "sequential",
         "tally",
+        "turn",
         "wants_envelope",
         "width",
     )
@@ -117,11 +120,16 @@ class Plan:
         self.tally = None if host is None else make_tally(calls)
         self.emissions = 0
         self.heard = 0
-        self.around = _NOTHING_AROUND
+        self.around = NOTHING_AROUND
         self.entries: tuple[Entry, ...] = ()
         self.background: Subscription[..., Any] | None = None
         self.delayed: Subscription[..., Any] | None = None
-        self.one: Callable[[Any], Any] | None = None
+        self.bare: tuple[AsyncCallback, ...] = ()
+        """All callbacks, if they are async functions and nothing else happens."""
+
+        self.turn: tuple[AsyncCallback, ...] = ()
+        """The same, if each is awaited in the caller's task, one after the other."""
+
         self.sequential = False
         self.wants_envelope = False
 
@@ -146,7 +154,7 @@ class Plan:
 
     def fill(
         self,
-        subscriptions: Sequence[Subscription[..., Any]],
+        subscriptions: Collection[Subscription[..., Any]],
         around: Around,
         *,
         sequential: bool,
@@ -160,8 +168,9 @@ class Plan:
         self.sequential = sequential and self.background is not None
         self.wants_envelope = bool(around) or any(e.wants_envelope for e in entries)
 
-        if len(entries) == 1 and not around and entries[0].is_bare:
-            self.one = entries[0].subscription.target
+        if entries and not around and all(entry.is_bare for entry in entries):
+            self.bare = tuple(entry.target for entry in entries)
+            self.turn = self.bare if self.sequential or len(entries) == 1 else ()
 
     def check_background(self, callback: object) -> None:
         """Raise unless the callback could be started in the bus, here and now.

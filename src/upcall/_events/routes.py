@@ -124,18 +124,25 @@ class Routes:
     def __iter__(self) -> Iterator[Table]:
         return iter(self._tables.values())
 
-    def reached(self, key: Key) -> list[Table]:
-        """Give the tables whose subscriptions hear a concrete key."""
-        name = key if isinstance(key, str) else name_of(key)
-        classes: tuple[Key, ...] = () if isinstance(key, str) else key.__mro__
-        exact = [self._tables.get(each) for each in (*classes, name)]
-        found = [table for table in exact if table is not None]
+    def reached(self, key: Key, own: Table | None) -> list[Table]:
+        """Give the tables that hear a concrete key; ``own`` is its own."""
+        found = [own] if own else []
 
+        if isinstance(key, str):
+            name = key
+        else:
+            name = name_of(key)
+            others: tuple[Key, ...] = (*key.__mro__[1:], name)
+            tables = [self._tables.get(each) for each in others]
+            found.extend(table for table in tables if table)
+
+        return [*found, *self._matching(name)] if self._patterns else found
+
+    def _matching(self, name: str) -> Iterator[Table]:
         for first in (name.partition(".")[0], "*"):
-            patterns = self._patterns.get(first, ())
-            found.extend(table for table in patterns if matches(str(table.key), name))
-
-        return found
+            for table in self._patterns.get(first, ()):
+                if table and matches(str(table.key), name):
+                    yield table
 
 
 def _first_segment(pattern: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ("Decorator", "Signal")
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Generic, Literal, Protocol, Self, TypeVar, Unpack, overload
 from weakref import finalize
 
@@ -16,9 +15,10 @@ from upcall.keys import check_name
 from . import emission
 from .calls import Run, plan_of
 from .envelope import Envelope
+from .failures import failed, noted
 from .hub import Hub
 from .options import OnOptions
-from .plan import Plan
+from .plan import AsyncCallback, Plan
 from .routes import check_subscribable, concrete
 from .stream import Overflow, Stream
 from .subscription import Key, Subscription
@@ -70,10 +70,8 @@ class Signal(Generic[T]):
         "_retain",
         "_run",
         "_sequential",
+        "_turn",
     )
-
-    _run: Run
-    # Unset until the first emission after a change: looking for it costs nothing then.
 
     def __init__(
         self,
@@ -85,6 +83,8 @@ class Signal(Generic[T]):
     ) -> None:
         key = name if isinstance(name, type) else check_name(name) if name else ""
         self._key: Key = check_subscribable(key) if key else key
+        self._run: Run | None = None
+        self._turn: tuple[AsyncCallback, ...] = ()
         self._declared: str | None = None
         self._hub = Hub() if bus is None else bus
         self._sequential = sequential
@@ -276,9 +276,9 @@ class Signal(Generic[T]):
                 been called.
             WrongThreadError: likewise, in another thread than the bus's.
         """
-        try:
-            run = self._run
-        except AttributeError:
+        run = self._run
+
+        if run is None:
             run = self._plan(payload)
 
         if id is None:
@@ -307,20 +307,23 @@ class Signal(Generic[T]):
         Raises:
             CallbackErrors: callbacks failed; all have been called.
         """
-        run = self._settled(payload)
-        plan: Plan = plan_of(run)
-        one = plan.one
+        if not self._turn or id is not None:
+            return await emission.aemit(self._settled(payload), payload, id)
 
-        if one is None or id is not None:
-            return await emission.aemit(run, payload, id)
+        # The fast path of signals that stand alone: not a call more than needs be.
+        values: list[Any] = []
+        errors: list[Exception] = []
 
-        plan.emissions += 1
-        plan.heard += 1
+        for callback in self._turn:
+            try:
+                values.append(await callback(payload))
+            except Exception as error:  # noqa: BLE001 (raised in a group)
+                errors.append(noted(error, callback, self.name))
 
-        try:
-            return [await one(payload)]
-        except Exception as error:  # noqa: BLE001 (raised in a group)
-            raise plan.failed([plan.failure(error, one)]) from None
+        if errors:
+            raise failed(errors, self.name)
+
+        return values
 
     @overload
     def emit_soon(
@@ -346,11 +349,14 @@ class Signal(Generic[T]):
 
     def _plan(self, payload: object) -> Run:
         """Find the run, and keep it; of a class, each payload may have its own."""
-        self._check_usable()
+        if self._declared is not None or not self._key:
+            self._check_usable()
 
         if isinstance(self._key, str):
-            self._run = self._hub.run_of(self._key)
-            return self._run
+            self._run = run = self._hub.run_of(self._key)
+            plan: Plan = plan_of(run)
+            self._turn = plan.turn if plan.host is None else ()
+            return run
 
         if not isinstance(payload, self._key):
             raise MalformedKeyError(
@@ -360,15 +366,13 @@ class Signal(Generic[T]):
         return self._hub.run_of(concrete(payload, by_name=False))
 
     def _settled(self, payload: object) -> Run:
-        try:
-            return self._run
-        except AttributeError:
-            return self._plan(payload)
+        return self._plan(payload) if self._run is None else self._run
 
     def reset(self) -> None:
         """Forget the run: subscriptions have changed. The hub calls this."""
-        with suppress(AttributeError):
-            del self._run
+        self._turn = ()
+
+        self._run = None
 
     # Waiting
 

@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar, get_args
 
 import anyio
-import attrs
 
 from upcall._loops.which import current_loop
 from upcall.errors import OptionError, StreamFullError, UpcallError
@@ -119,12 +118,14 @@ class Stream(Generic[T_co]):
         return payload
 
 
-@attrs.frozen(eq=False)
 class _Place:
     """A payload that waits for room, and how to say that it is in."""
 
-    payload: Any
-    taken: anyio.Event = attrs.field(factory=anyio.Event)
+    __slots__ = ("payload", "taken")
+
+    def __init__(self, payload: Any) -> None:
+        self.payload = payload
+        self.taken = anyio.Event()
 
 
 class _Buffer(Sink):

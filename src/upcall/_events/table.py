@@ -6,7 +6,7 @@ __all__ = ("LOCK", "Host", "Table", "in_order")
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import chain
 from types import MethodType
 from typing import Any, Final, Protocol
@@ -152,7 +152,7 @@ class Table:
         """Whether all are plain, and stand in the order of their subscription."""
         return not self._odd and not self._shuffled and self._size == len(self._newest)
 
-    def newest_of_each(self) -> Iterable[Subscription[..., Any]]:
+    def newest_of_each(self) -> Collection[Subscription[..., Any]]:
         """Give the newest subscription of each callback. Hold the lock."""
         return self._newest.values()
 
@@ -169,16 +169,18 @@ def _with_older(
         subscription = subscription.older
 
 
-def in_order(tables: Sequence[Table]) -> tuple[list[Subscription[..., Any]], bool]:
+def in_order(
+    tables: Sequence[Table],
+) -> tuple[Collection[Subscription[..., Any]], bool]:
     """Give the active subscriptions of tables in the one order of calling.
 
-    By priority, then by time of subscription. Hold the lock.
+    By priority, then by time of subscription. Hold the lock while you use them.
 
     Returns:
         The subscriptions, and whether all of them are plain.
     """
     if len(tables) == 1 and tables[0].is_plain:
-        return list(tables[0].newest_of_each()), True
+        return tables[0].newest_of_each(), True
 
     active = [each for table in tables for each in table if not each.paused]
     active.sort(key=lambda each: (-each.options.priority, each.number))

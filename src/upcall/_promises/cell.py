@@ -146,9 +146,7 @@ class Cell(Generic[T_co]):
 # --- the hot path: make a link, settle, react ---
 
 
-def link(
-    parent: Cell[Any], on_fulfilled: Handler | None, on_rejected: Handler | None
-) -> Any:
+def link(parent: C, on_fulfilled: Handler | None, on_rejected: Handler | None) -> C:
     """Make a child that reacts to its parent: what `Promise.then` is made of.
 
     Raises:
@@ -185,7 +183,7 @@ def settle(cell: Cell[Any], state: int, value: Any) -> None:
     cell._value = value
     cell._source = None
     waiting = cell._waiting
-    kind: object = type(waiting)
+    kind = waiting.__class__
 
     if state == REJECTED:
         cell._trace = value.__traceback__
@@ -280,7 +278,7 @@ def listen(cell: Cell[Any], listener: Listener) -> None:
 def unlisten(cell: Cell[Any], key: Cell[Any] | Listener) -> Any:
     """Take back what waits under a key; None if nothing does (any more)."""
     record = cell._waiting
-    kind: object = type(record)
+    kind = record.__class__
 
     if kind is dict:
         several = record
@@ -315,7 +313,7 @@ def heed(cell: Cell[Any]) -> None:
 
 def _wait(cell: Cell[Any], key: Cell[Any] | Listener, record: Waiting) -> None:
     waiting = cell._waiting
-    kind: object = type(waiting)
+    kind = waiting.__class__
 
     if cell._state >= FULFILLED:
         _put(record, cell)
@@ -411,12 +409,14 @@ def _cancel_one(cell: Cell[Any], reason: PromiseCancelledError) -> Sequence[Cell
     if not isinstance(source, Cell):
         return source.let_go()
 
-    record = unlisten(source, cell)
+    record: Link | None = unlisten(source, cell)
 
     if record is None:  # its job is in the queue already
         return ()
 
-    _put(record, cell)
+    if record[3] is not None:
+        _put(record, cell)
+
     return (source,) if source._waiting is None else ()
 
 

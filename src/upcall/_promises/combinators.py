@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-__all__ = ("all_of", "all_settled_of", "any_of", "race_of")
+__all__ = ("all_of", "all_settled_of", "any_of", "element", "home_among", "race_of")
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -63,9 +63,9 @@ def race_of(kind: type[C], items: Iterable[Any]) -> C:
     return _gather(kind, items, _Race)
 
 
-def element(kind: type[C], home: Home, item: Any) -> Cell[Any]:
-    """Make a promise of an element, if it is none of this loop already."""
-    if is_cell(item, home):
+def element(kind: type[C], home: Home, item: Any) -> C:
+    """Make a promise of something, if it is none of this loop already."""
+    if is_cell(item, home) and isinstance(item, kind):
         return item
 
     cell = make_cell(kind, home)

@@ -26,7 +26,7 @@ def settled(kind: type[C], home: Home, state: int, value: Any) -> C:
     return cell
 
 
-def catching(parent: Cell[Any], criteria: Sequence[object], handler: Handler) -> Any:
+def catching(parent: C, criteria: Sequence[object], handler: Handler) -> C:
     """Link the handler to the reasons that meet a criterion; let others pass.
 
     Raises:
@@ -46,11 +46,11 @@ def catching(parent: Cell[Any], criteria: Sequence[object], handler: Handler) ->
     return link(parent, None, on_rejected if criteria else handler)
 
 
-def finishing(parent: Cell[Any], function: Callable[[], object]) -> Any:
+def finishing(parent: C, function: Callable[[], object]) -> C:
     """Link a function without arguments to both outcomes; let the outcome pass."""
     kind, home = type(parent), home_of(parent)
 
-    def on_fulfilled(value: Any) -> Any:
+    def on_fulfilled(value: Any) -> Cell[Any]:
         return _after(function(), kind, home, FULFILLED, value)
 
     def on_rejected(reason: BaseException) -> Any:
@@ -59,11 +59,11 @@ def finishing(parent: Cell[Any], function: Callable[[], object]) -> Any:
     return link(parent, on_fulfilled, on_rejected)
 
 
-def tapping(parent: Cell[Any], function: Handler) -> Any:
+def tapping(parent: C, function: Handler) -> C:
     """Link a function to the value; let the value pass."""
     kind, home = type(parent), home_of(parent)
 
-    def on_fulfilled(value: Any) -> Any:
+    def on_fulfilled(value: Any) -> Cell[Any]:
         return _after(function(value), kind, home, FULFILLED, value)
 
     return link(parent, on_fulfilled, None)
@@ -71,7 +71,7 @@ def tapping(parent: Cell[Any], function: Handler) -> Any:
 
 def _after(
     result: object, kind: type[Cell[Any]], home: Home, state: int, value: Any
-) -> Any:
+) -> Cell[Any]:
     """Give the outcome, once what the function returned is fulfilled."""
     if type(result) in PLAIN:
         return settled(kind, home, state, value)

@@ -1,5 +1,8 @@
 """The promise that everybody sees: what it offers, over the machine in `cell`."""
 
+# That a tuple gives a tuple and any other iterable a list makes overloads overlap:
+# mypy: disable-error-code="overload-overlap"
+
 from __future__ import annotations
 
 __all__ = ("Promise", "deferred", "quiet")
@@ -26,20 +29,20 @@ from .cell import (
     OPEN,
     REJECTED,
     fail,
-    heed,
     link,
     lock,
     make_cell,
     set_up,
 )
 from .cell import cancel as cancel_cell
-from .combinators import all_of, all_settled_of, any_of, race_of
+from .cell import heed as quiet
+from .combinators import all_of, all_settled_of, any_of, element, race_of
 from .handlers import catching, check_handler, finishing, settled, tapping
 from .home import Home, loop_home
 from .mapping import map_of
 from .outcomes import Outcome
 from .reasons import check_reason
-from .resolution import Backing, Cancellable, Resolving, begin, resolve
+from .resolution import Backing, Cancellable, Resolving, begin
 from .timing import delayed, timed
 from .waiting import wait
 
@@ -113,18 +116,12 @@ class Promise(Resolving[T_co]):
     def resolve() -> Promise[None]: ...
     @staticmethod
     def resolve(value: Any = None) -> Promise[Any]:
-        """Make a promise of anything.
+        """Make a promise of anything; a promise is returned as it is.
 
-        A promise is returned as it is. Something with a ``then``, or to await, is
-        waited for; an awaitable in a task of the loop. All else is its value.
+        Something with a ``then``, or to await, is waited for; an awaitable in a task
+        of the loop. All else is its value.
         """
-        promise: Any = value
-
-        if not isinstance(value, Promise):
-            promise = make_cell(_PROMISE, loop_home())
-            resolve(promise, value, None)
-
-        return promise
+        return element(_PROMISE, loop_home(), value)
 
     @staticmethod
     def fulfilled(value: T) -> Promise[T]:
@@ -152,7 +149,7 @@ class Promise(Resolving[T_co]):
     ) -> Promise[T]: ...
     @staticmethod
     def try_(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Promise[Any]:
-        """Call the function at once; what it returns or raises is the outcome."""
+        """Call a function at once; what it returns or raises is the outcome."""
         return Promise(lambda resolve, _: resolve(function(*args, **kwargs)))
 
     @staticmethod
@@ -171,22 +168,28 @@ class Promise(Resolving[T_co]):
 
     # --- many as one ---
 
-    @overload  # type: ignore[overload-overlap]
-    @staticmethod
-    def all(  # pyright: ignore[reportOverlappingOverload]
-        items: tuple[T1 | Awaitable[T1], T2 | Awaitable[T2]],
-    ) -> Promise[tuple[T1, T2]]: ...
-    @overload  # type: ignore[overload-overlap]
-    @staticmethod
-    def all(  # pyright: ignore[reportOverlappingOverload]
-        items: tuple[T1 | Awaitable[T1], T2 | Awaitable[T2], T3 | Awaitable[T3]],
-    ) -> Promise[tuple[T1, T2, T3]]: ...
-    @overload  # type: ignore[overload-overlap]
-    @staticmethod
-    def all(items: tuple[T | Awaitable[T], ...]) -> Promise[tuple[T, ...]]: ...
     @overload
     @staticmethod
-    def all(items: Iterable[T | Awaitable[T]]) -> Promise[list[T]]: ...
+    def all(  # pyright: ignore[reportOverlappingOverload]
+        items: tuple[Awaitable[T1], Awaitable[T2]],
+    ) -> Promise[tuple[T1, T2]]: ...
+    @overload
+    @staticmethod
+    def all(
+        items: tuple[Awaitable[T1], Awaitable[T2], Awaitable[T3]],
+    ) -> Promise[tuple[T1, T2, T3]]: ...
+    @overload
+    @staticmethod
+    def all(items: tuple[Awaitable[T], ...]) -> Promise[tuple[T, ...]]: ...
+    @overload
+    @staticmethod
+    def all(items: tuple[Any, ...]) -> Promise[tuple[Any, ...]]: ...
+    @overload
+    @staticmethod
+    def all(items: Iterable[Awaitable[T]]) -> Promise[list[T]]: ...
+    @overload
+    @staticmethod
+    def all(items: Iterable[Any]) -> Promise[list[Any]]: ...
     @staticmethod
     def all(items: Iterable[Any]) -> Promise[Any]:
         """Wait for all of them: their values, in the order of the input.
@@ -198,14 +201,17 @@ class Promise(Resolving[T_co]):
         """
         return all_of(_PROMISE, items)
 
-    @overload  # type: ignore[overload-overlap]
+    @overload
     @staticmethod
     def all_settled(  # pyright: ignore[reportOverlappingOverload]
-        items: tuple[T | Awaitable[T], ...],
+        items: tuple[Awaitable[T], ...],
     ) -> Promise[tuple[Outcome[T], ...]]: ...
     @overload
     @staticmethod
-    def all_settled(items: Iterable[T | Awaitable[T]]) -> Promise[list[Outcome[T]]]: ...
+    def all_settled(items: Iterable[Awaitable[T]]) -> Promise[list[Outcome[T]]]: ...
+    @overload
+    @staticmethod
+    def all_settled(items: Iterable[Any]) -> Promise[Any]: ...
     @staticmethod
     def all_settled(items: Iterable[Any]) -> Promise[Any]:
         """Wait for all of them, however they end.
@@ -215,23 +221,35 @@ class Promise(Resolving[T_co]):
         """
         return all_settled_of(_PROMISE, items)
 
+    @overload
     @staticmethod
-    def any(items: Iterable[T | Awaitable[T]]) -> Promise[T]:
+    def any(items: Iterable[Awaitable[T]]) -> Promise[T]: ...
+    @overload
+    @staticmethod
+    def any(items: Iterable[Any]) -> Promise[Any]: ...
+    @staticmethod
+    def any(items: Iterable[Any]) -> Promise[Any]:
         """Wait for the first that is fulfilled.
 
         If none is, `AllRejectedError` has the reasons, in the order of the input.
         """
         return any_of(_PROMISE, items)
 
+    @overload
     @staticmethod
-    def race(items: Iterable[T | Awaitable[T]]) -> Promise[T]:
+    def race(items: Iterable[Awaitable[T]]) -> Promise[T]: ...
+    @overload
+    @staticmethod
+    def race(items: Iterable[Any]) -> Promise[Any]: ...
+    @staticmethod
+    def race(items: Iterable[Any]) -> Promise[Any]:
         """Wait for the first that is settled, either way; of none, for ever."""
         return race_of(_PROMISE, items)
 
     @overload
     @staticmethod
     def map(
-        items: Iterable[T | Awaitable[T]],
+        items: Iterable[T],
         function: Callable[[T], Awaitable[U]],
         *,
         concurrency: int | None = None,
@@ -239,7 +257,7 @@ class Promise(Resolving[T_co]):
     @overload
     @staticmethod
     def map(
-        items: Iterable[T | Awaitable[T]],
+        items: Iterable[T],
         function: Callable[[T], U],
         *,
         concurrency: int | None = None,
@@ -354,8 +372,7 @@ class Promise(Resolving[T_co]):
             TypeError: if the handler is not callable, or a criterion is neither.
         """
         check_handler((None, *handler)[-1])
-        promise: Promise[Any] = catching(self, handler[:-1], handler[-1])
-        return promise
+        return catching(self, handler[:-1], handler[-1])
 
     def finally_(self, function: Callable[[], object]) -> Promise[T_co]:
         """Call a function without arguments at the end, whatever it is.
@@ -364,18 +381,12 @@ class Promise(Resolving[T_co]):
         is rejected, or the function raises, this is the outcome.
         """
         check_handler(function)
-        promise: Promise[T_co] = finishing(self, function)
-        return promise
+        return finishing(self, function)
 
     def tap(self, function: Callable[[T_co], object]) -> Promise[T_co]:
-        """Show the value to a function; the value passes.
-
-        What the function returns is waited for, and if that is rejected, or the
-        function raises, this is the outcome.
-        """
+        """Show the value to a function; the value passes. Else as `finally_`."""
         check_handler(function)
-        promise: Promise[T_co] = tapping(self, function)
-        return promise
+        return tapping(self, function)
 
     def timeout(self, seconds: float) -> Promise[T_co]:
         """Make a promise of the same, that waits no longer than so many seconds.
@@ -386,10 +397,7 @@ class Promise(Resolving[T_co]):
         return timed(self, seconds)
 
     def delay(self, seconds: float) -> Promise[T_co]:
-        """Make a promise of the same value, so many seconds later.
-
-        A rejection passes at once.
-        """
+        """Make a promise of the same value, so much later; a reason passes at once."""
         return delayed(self, seconds)
 
     def shield(self) -> Promise[T_co]:
@@ -398,7 +406,7 @@ class Promise(Resolving[T_co]):
         It goes on to count as somebody who waits, so this one is only cancelled by its
         own `cancel`.
         """
-        shielded: Promise[T_co] = link(self, None, None)
+        shielded = link(self, None, None)
         lock(shielded)
         return shielded
 
@@ -485,8 +493,3 @@ def deferred(
     backing = None if source is None else Backing(source)
     promise = make_cell(_PROMISE, home, backing)
     return promise, promise._resolve, promise._reject  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-
-
-def quiet(promise: Promise[Any]) -> None:
-    """Have it never reported as an unhandled rejection."""
-    heed(promise)
