@@ -1,0 +1,5 @@
+"""Transports: what makes the requests, behind the guard."""
+
+from __future__ import annotations
+
+__all__ = ()
