@@ -1,0 +1,156 @@
+"""One attempt: sign, post, judge, and write down what happened."""
+
+from __future__ import annotations
+
+__all__ = ("attempt_delivery",)
+
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from random import Random
+from typing import Final, TypeAlias
+
+import attrs
+
+from upcall.errors import OptionError
+from upcall.webhooks._proto.answer import Answer, TransportError
+from upcall.webhooks._proto.delivery import Attempt
+from upcall.webhooks._proto.endpoint import Endpoint
+from upcall.webhooks._proto.errors import BlockedError
+from upcall.webhooks._proto.mask import mask_headers, mask_url
+from upcall.webhooks._proto.message import Message, headers_for, standard_body
+from upcall.webhooks._proto.schedule import DEFAULT
+from upcall.webhooks._proto.schemes import scheme
+from upcall.webhooks._proto.verdict import Bury, Verdict, decide, judge
+from upcall.webhooks.clock import Clock
+from upcall.webhooks.outbox.contract import Claim, Outcome
+from upcall.webhooks.transport.contract import Transport
+
+_LOG: Final = logging.getLogger("upcall")
+_KEPT_BODY: Final = 4096
+_KEPT_HEADERS: Final = 4096
+_KEPT_TEXT: Final = 1000
+
+_Headers: TypeAlias = tuple[tuple[str, str], ...]
+_Found: TypeAlias = Answer | TransportError | BlockedError
+
+
+@attrs.frozen
+class _Request:
+    headers: _Headers
+    body: bytes
+
+
+async def attempt_delivery(
+    claim: Claim, *, transport: Transport, clock: Clock, random: Random
+) -> Outcome:
+    """Make one request, and return how it ended and what is to be done.
+
+    Whatever goes wrong is an outcome, too. Cancelled, it is not known whether the
+    request arrived.
+    """
+    endpoint, message = claim.endpoint, claim.message
+    started = clock.now()
+
+    try:
+        request = _sign(endpoint, message, now=started)
+    except OptionError as error:
+        found: _Found = BlockedError(f"it cannot be signed: {error}")
+        verdict: Verdict = Bury(reason=f"it cannot be signed: {error}")
+        request = _Request((), b"")
+    else:
+        found = await _post(endpoint, request, transport, claim)
+        verdict = judge(found, now=clock.now())
+
+    ended = clock.now()
+    decision = decide(
+        verdict,
+        attempts=claim.attempt,
+        schedule=endpoint.schedule or DEFAULT,
+        now=ended,
+        random=random,
+    )
+    return Outcome(
+        claim=claim,
+        decision=attrs.evolve(decision, reason=_clean(decision.reason)),
+        attempt=_record(claim, request, found, started=started, ended=ended),
+        ended=ended,
+    )
+
+
+def _sign(endpoint: Endpoint, message: Message, *, now: float) -> _Request:
+    body = standard_body(message)
+    signer = scheme(endpoint.scheme, secret=endpoint.secret)
+    signed = signer.sign(body, id=message.id, timestamp=now, url=endpoint.url)
+    common = headers_for(message, scheme=endpoint.scheme)
+    headers = (*common, *endpoint.headers.items(), *signed.items())
+    return _Request(headers, body)
+
+
+async def _post(
+    endpoint: Endpoint, request: _Request, transport: Transport, claim: Claim
+) -> _Found:
+    try:
+        return await transport.post(
+            endpoint.url,
+            headers=request.headers,
+            body=request.body,
+            timeout=endpoint.timeout,
+        )
+    except (TransportError, BlockedError) as error:
+        return error
+    except Exception as error:  # noqa: BLE001 (logged, and on record)
+        # A transport of somebody else's that breaks its contract: it must not end the
+        # worker, and the delivery is tried again.
+        _LOG.exception(
+            "the transport failed", extra={"upcall_delivery": claim.delivery}
+        )
+        return TransportError("broken", f"{type(error).__name__}: {error}")
+
+
+def _record(
+    claim: Claim, request: _Request, found: _Found, *, started: float, ended: float
+) -> Attempt:
+    """Return the record of the attempt: secrets masked, texts of bounded size."""
+    endpoint = claim.endpoint
+    answer = found if isinstance(found, Answer) else None
+    given = {name.lower() for name in endpoint.headers}
+    return Attempt(
+        number=claim.attempt,
+        worker=claim.worker,
+        started=datetime.fromtimestamp(started, UTC),
+        duration=max(0.0, ended - started),
+        url=mask_url(endpoint.url),
+        request_headers=mask_headers(request.headers, also=given),
+        status=answer.status if answer else None,
+        error=None if answer else _clean(str(found)),
+        address=None if isinstance(found, BlockedError) else found.address,
+        response_headers=mask_headers(_first(answer.headers)) if answer else (),
+        response=answer.body[:_KEPT_BODY] if answer else b"",
+        truncated=answer is not None
+        and (answer.truncated or len(answer.body) > _KEPT_BODY),
+    )
+
+
+def _first(headers: Iterable[tuple[str, str]]) -> _Headers:
+    """Return the first headers, as many as fit into 4 KiB."""
+    kept: list[tuple[str, str]] = []
+    room = _KEPT_HEADERS
+
+    for name, value in headers:
+        room -= len(name) + len(value)
+
+        if room < 0:
+            break
+
+        kept.append((name, value))
+
+    return tuple(kept)
+
+
+def _clean(text: str | None) -> str | None:
+    """Return what a database takes: half a surrogate pair would stop the delivery."""
+    if text is None:
+        return None
+
+    return text[:_KEPT_TEXT].encode("utf-8", "replace").decode().replace("\0", "?")

@@ -1,0 +1,46 @@
+"""What is put in the place of a secret before anything is shown or put on record."""
+
+from __future__ import annotations
+
+__all__ = ("MASK", "mask_headers", "mask_url")
+
+import re
+from collections.abc import Container, Iterable
+from typing import Final
+
+MASK: Final = "***"
+
+_SECRET: Final = re.compile(
+    r"signature|authorization|cookie|token|secret|key", re.IGNORECASE
+)
+_USER: Final = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", re.IGNORECASE)
+
+
+def mask_headers(
+    headers: Iterable[tuple[str, str]], *, also: Container[str] = ()
+) -> tuple[tuple[str, str], ...]:
+    """Return the headers with every value masked that is or may be a secret.
+
+    Args:
+        headers: names and values.
+        also: names in lower case whose values are masked whatever they are called.
+    """
+    return tuple(
+        (name, MASK if name.lower() in also or _SECRET.search(name) else value)
+        for name, value in headers
+    )
+
+
+def mask_url(url: str) -> str:
+    """Return the URL with its user part and the values of its query masked.
+
+    Query strings of webhook URLs often hold a token, with a name or without.
+    """
+    shown = _USER.sub(rf"\1{MASK}@", url.partition("#")[0])
+    place, mark, query = shown.partition("?")
+    return place + mark + "&".join(_mask_part(part) for part in query.split("&"))
+
+
+def _mask_part(part: str) -> str:
+    name, sign, _ = part.partition("=")
+    return f"{name}={MASK}" if sign else MASK if part else ""

@@ -1,0 +1,150 @@
+"""What the receiver speaks of ASGI: a request's headers and body, and an answer."""
+
+# ASGI is at https://asgi.readthedocs.io (HTTP 2.x, Lifespan 2.0).
+
+from __future__ import annotations
+
+__all__ = (
+    "Message",
+    "Receive",
+    "Scope",
+    "Send",
+    "declared_length",
+    "find_paths",
+    "read_body",
+    "read_headers",
+    "respond",
+    "serve_lifespan",
+    "turn_away",
+)
+
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any, TypeAlias
+
+import anyio
+
+from .refusal import Refusal, SenderGone
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+
+def find_paths(scope: Scope) -> tuple[str, str]:
+    """Return the path below the mount point, and the whole path.
+
+    Hosts differ in whether ``path`` has the ``root_path`` in front, and some mount
+    without naming one: the caller looks both up, in this order.
+    """
+    whole: str = scope["path"] or "/"
+    root: str = scope.get("root_path", "").rstrip("/")
+    return whole.removeprefix(root) or "/", whole
+
+
+def read_headers(scope: Scope) -> dict[str, str]:
+    """Return the headers by name in lower case.
+
+    The values of a repeated one are joined by commas (RFC 9110, 5.3): where one value
+    is wanted this is none, so nobody takes the first while another took the last.
+    """
+    headers: dict[str, str] = {}
+
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+
+    return headers
+
+
+def declared_length(headers: MutableMapping[str, str]) -> int | None:
+    """Return what ``Content-Length`` says, None where there is none.
+
+    Raises:
+        Refusal: 400, if it is no plain number (RFC 9110, 8.6).
+    """
+    text = headers.get("content-length")
+
+    if text is None:
+        return None
+
+    if not (text.isascii() and text.isdigit() and len(text) < 19):  # noqa: PLR2004 (64 bits)
+        raise Refusal(400, f"Content-Length: {text!r} is no length")
+
+    return int(text)
+
+
+async def read_body(
+    receive: Receive, *, declared: int | None, limit: int, seconds: float
+) -> bytes:
+    """Return the body, having held never more than ``limit`` bytes of it.
+
+    Args:
+        receive: the host's.
+        declared: what the sender says it is long, if it says so.
+        limit: how many bytes it may have.
+        seconds: how long all of it may take.
+
+    Raises:
+        Refusal: 413 too large (at once, if declared so), 408 too slow, 400 longer or
+            shorter than declared.
+        SenderGone: the sender hung up.
+    """
+    if declared is not None and declared > limit:
+        raise Refusal(413, f"{declared} bytes declared, {limit} allowed")
+
+    with anyio.move_on_after(seconds):
+        body = await _gather(receive, limit)
+
+        if declared not in (None, len(body)):
+            raise Refusal(400, f"{len(body)} bytes came, {declared} were declared")
+
+        return body
+
+    raise Refusal(408, f"the body was not there after {seconds} s")
+
+
+async def _gather(receive: Receive, limit: int) -> bytes:
+    body = bytearray()
+
+    while True:
+        message = await receive()
+
+        if message["type"] == "http.disconnect":
+            raise SenderGone
+
+        body += message.get("body", b"")
+
+        if len(body) > limit:
+            raise Refusal(413, f"more than the {limit} bytes allowed came")
+
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def respond(
+    send: Send, status: int, text: str = "", headers: Sequence[tuple[str, str]] = ()
+) -> None:
+    """Send one whole answer of plain text."""
+    body = f"{text}\n".encode() if text else b""
+    fields = [
+        *headers,
+        ("content-type", "text/plain; charset=utf-8"),
+        ("content-length", str(len(body))),
+    ]
+    raw = [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in fields]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def serve_lifespan(receive: Receive, send: Send) -> None:
+    """Say yes to the host's start and stop; there is nothing to prepare."""
+    for event in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{event}.complete"})
+
+
+async def turn_away(receive: Receive, send: Send) -> None:
+    """Refuse a WebSocket before it is one; the host answers 403."""
+    await receive()
+    await send({"type": "websocket.close", "code": 1000})

@@ -1,0 +1,181 @@
+"""Records and rows: how one becomes the other."""
+
+from __future__ import annotations
+
+__all__ = (
+    "AnyRow",
+    "attempt_from_row",
+    "delivery_from_row",
+    "endpoint_from_row",
+    "from_ms",
+    "new_number",
+    "row_of_attempt",
+    "row_of_endpoint",
+    "row_of_message",
+    "row_of_window",
+    "to_ms",
+    "window_from_row",
+)
+
+import json
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from sqlalchemy import CursorResult, Row
+
+from upcall.webhooks._proto.delivery import Attempt, Delivery, State
+from upcall.webhooks._proto.endpoint import Endpoint
+from upcall.webhooks._proto.message import Message
+from upcall.webhooks._proto.schedule import DEFAULT
+from upcall.webhooks._proto.window import Window
+
+from .seal import Seal
+
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+"""A row of whatever columns."""
+
+
+def to_ms(seconds: float) -> int:
+    """Return whole milliseconds."""
+    return round(seconds * 1000)
+
+
+def from_ms(milliseconds: int) -> datetime:
+    """Return the moment, aware, UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def new_number(inserted: CursorResult[*tuple[Any, ...]]) -> int:
+    """Return the primary key that an insertion made."""
+    key = inserted.inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def row_of_endpoint(endpoint: Endpoint, seal: Seal) -> dict[str, Any]:
+    """Return the columns that the user's fields become."""
+    secrets = {"secret": endpoint.secret, "headers": dict(endpoint.headers)}
+    return {
+        "uid": endpoint.id,
+        "url": endpoint.url,
+        "events": json.dumps(endpoint.events),
+        "scheme": endpoint.scheme,
+        "sealed": seal.close(endpoint.id, secrets),
+        "timeout": endpoint.timeout,
+        "schedule": json.dumps(endpoint.schedule or DEFAULT),
+        "concurrency": endpoint.concurrency,
+        "enabled": endpoint.enabled,
+        "description": endpoint.description,
+        "metadata": json.dumps(dict(endpoint.metadata)),
+    }
+
+
+def endpoint_from_row(row: AnyRow, seal: Seal) -> Endpoint:
+    """Return the endpoint as the user gave it.
+
+    Raises:
+        OutboxError: if no key opens its secrets.
+    """
+    secrets = seal.open(row.uid, row.sealed)
+    return Endpoint(
+        id=row.uid,
+        url=row.url,
+        events=json.loads(row.events),
+        scheme=row.scheme,
+        secret=secrets["secret"],
+        headers=secrets["headers"],
+        timeout=row.timeout,
+        schedule=json.loads(row.schedule),
+        concurrency=row.concurrency,
+        enabled=row.enabled,
+        description=row.description,
+        metadata=json.loads(row.metadata),
+    )
+
+
+def row_of_window(window: Window) -> dict[str, Any]:
+    """Return the columns of an endpoint that its window becomes."""
+    return {
+        "size": window.size,
+        "proven": window.proven,
+        "failures": window.failures,
+        "paused_until": to_ms(window.paused_until),
+    }
+
+
+def window_from_row(row: AnyRow) -> Window:
+    """Return the window of an endpoint."""
+    return Window(
+        size=row.size,
+        proven=row.proven,
+        failures=row.failures,
+        paused_until=row.paused_until / 1000,
+    )
+
+
+def row_of_message(message: Message) -> dict[str, Any]:
+    """Return the columns of a message."""
+    return {
+        "uid": message.id,
+        "name": message.name,
+        "version": message.version,
+        "time": to_ms(message.time.timestamp()),
+        "data": message.data,
+    }
+
+
+def delivery_from_row(row: AnyRow) -> Delivery:
+    """Return the record of a delivery; the row has those of its message, too."""
+    return Delivery(
+        id=row.id,
+        message=row.message,
+        event=row.event,
+        endpoint=row.endpoint,
+        state=State(row.state),
+        attempts=row.attempts,
+        created=from_ms(row.created_at),
+        due=from_ms(row.due_at),
+        finished=None if row.finished_at is None else from_ms(row.finished_at),
+        reason=row.reason,
+    )
+
+
+def row_of_attempt(delivery: int, attempt: Attempt) -> dict[str, Any]:
+    """Return the columns of an attempt."""
+    return {
+        "delivery_id": delivery,
+        "number": attempt.number,
+        "worker": attempt.worker,
+        "started_at": to_ms(attempt.started.timestamp()),
+        "duration": attempt.duration,
+        "url": attempt.url,
+        "request_headers": json.dumps(attempt.request_headers),
+        "status": attempt.status,
+        "error": attempt.error,
+        "address": attempt.address,
+        "response_headers": json.dumps(attempt.response_headers),
+        "response": attempt.response,
+        "truncated": attempt.truncated,
+    }
+
+
+def attempt_from_row(row: AnyRow) -> Attempt:
+    """Return the record of an attempt."""
+    return Attempt(
+        number=row.number,
+        worker=row.worker,
+        started=from_ms(row.started_at),
+        duration=row.duration,
+        url=row.url,
+        request_headers=_pairs(row.request_headers),
+        status=row.status,
+        error=row.error,
+        address=row.address,
+        response_headers=_pairs(row.response_headers),
+        response=row.response,
+        truncated=row.truncated,
+    )
+
+
+def _pairs(text: str) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in json.loads(text))

@@ -1,0 +1,234 @@
+"""What every store does with endpoints and records."""
+
+from __future__ import annotations
+
+__all__ = ("RecordsContract",)
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from tests.webhooks.fakes import SECRET, make_endpoint
+from tests.webhooks.outbox.conformance.verbs import (
+    NOON,
+    add,
+    claim,
+    claim_one,
+    deliveries,
+    do,
+    enlist,
+    keep,
+    make_keep,
+    make_outcome,
+    settle,
+)
+
+from upcall.webhooks._proto.delivery import (
+    IllegalMoveError,
+    Move,
+    State,
+)
+from upcall.webhooks._proto.errors import EndpointError, OutboxError
+from upcall.webhooks.outbox.contract import (
+    Counts,
+    Kept,
+    Store,
+)
+
+
+class RecordsContract:
+    """Endpoints come and go; records stay."""
+
+    def test_endpoints_come_back_as_they_were_added(self, store: Store) -> None:
+        """In their order, with secrets and all."""
+        given = [
+            make_endpoint("b", secret=[SECRET, SECRET], schedule=(0, 1.5)),
+            make_endpoint("a", headers={"x": "y"}, schedule=(0,), enabled=False),
+        ]
+        add(store, *given)
+
+        assert do(store, store.endpoints) == given
+
+    def test_add_twice_is_once(self, store: Store) -> None:
+        """A program registers its endpoints at each start."""
+        endpoint = make_endpoint(schedule=(0, 1))
+        add(store, endpoint)
+        changes = do(store, store.changes)
+
+        add(store, endpoint)
+
+        assert do(store, store.endpoints) == [endpoint]
+        assert do(store, store.changes) == changes
+
+    def test_add_refuses_an_id_in_use(self, store: Store) -> None:
+        """Nothing is replaced by accident."""
+        add(store, make_endpoint(schedule=(0, 1)))
+
+        with pytest.raises(EndpointError, match="'one' is registered already"):
+            add(store, make_endpoint(schedule=(0, 2)))
+
+    def test_every_change_of_an_endpoint_is_counted(self, store: Store) -> None:
+        """So that every process notices."""
+        counts = [do(store, store.changes)]
+
+        add(store, make_endpoint())
+        counts.append(do(store, store.changes))
+        do(store, store.enable, "one", enabled=False)
+        counts.append(do(store, store.changes))
+        do(store, store.remove, "one", now=NOON)
+        counts.append(do(store, store.changes))
+
+        assert counts == sorted(set(counts))
+
+    def test_remove_cancels_what_waits(self, store: Store) -> None:
+        """The endpoint is gone; what it had is on record."""
+        add(store, make_endpoint())
+        keep(store, make_keep("m1"), make_keep("m2"))
+
+        do(store, store.remove, "one", now=NOON + 5)
+
+        assert do(store, store.endpoints) == []
+        rows = deliveries(store, endpoint="one", state=State.CANCELLED)
+        assert [row.reason for row in rows] == ["the endpoint was removed"] * 2
+        assert keep(store, make_keep("m3")) == [Kept(deliveries=0, new=True)]
+
+    def test_remove_lets_what_is_in_flight_end(self, store: Store) -> None:
+        """A 2xx is a delivery all the same; anything else is the end."""
+        add(store, make_endpoint("a"), make_endpoint("b"), make_endpoint("c"))
+        keep(store, make_keep())
+        worker = enlist(store)
+        one, two, _ = claim(store, worker).claims
+
+        for name in "abc":
+            do(store, store.remove, name, now=NOON)
+
+        settled = settle(
+            store, make_outcome(one, Move.DELIVER), make_outcome(two, Move.RETRY)
+        )
+        do(store, store.dismiss, worker, now=NOON)
+
+        assert [each.state for each in settled] == [State.DELIVERED, State.CANCELLED]
+        assert {row.endpoint: row.state for row in deliveries(store)} == {
+            "a": State.DELIVERED,
+            "b": State.CANCELLED,
+            "c": State.CANCELLED,
+        }
+
+    def test_removed_id_can_be_used_again(self, store: Store) -> None:
+        """By another endpoint, which gets nothing of the old one's."""
+        add(store, make_endpoint())
+        keep(store, make_keep("m1"))
+        do(store, store.remove, "one", now=NOON)
+        add(store, make_endpoint(schedule=(0, 2)))
+
+        keep(store, make_keep("m2"))
+
+        found = claim(store, enlist(store)).claims
+        assert [each.message.id for each in found] == ["m2"]
+
+    @pytest.mark.parametrize("verb", ["remove", "enable"])
+    def test_unknown_endpoint_is_told(self, store: Store, verb: str) -> None:
+        """With its id."""
+        options = {"now": NOON} if verb == "remove" else {"enabled": True}
+
+        with pytest.raises(EndpointError, match="no endpoint has the id 'x'"):
+            do(store, getattr(store, verb), "x", **options)
+
+    def test_deliveries_are_listed_newest_first_and_in_pages(
+        self, store: Store
+    ) -> None:
+        """By number, and by time."""
+        add(store, make_endpoint())
+        keep(store, *(make_keep(f"m{n}", now=NOON + n) for n in range(5)))
+
+        first = deliveries(store, limit=2)
+        second = deliveries(store, limit=2, before=first[-1].id)
+        early = deliveries(store, before=datetime.fromtimestamp(NOON + 2, UTC))
+
+        assert [each.message for each in first] == ["m4", "m3"]
+        assert [each.message for each in second] == ["m2", "m1"]
+        assert [each.message for each in early] == ["m1", "m0"]
+
+    def test_deliveries_are_listed_by_endpoint_and_state(self, store: Store) -> None:
+        """Both at once, too."""
+        add(store, make_endpoint("a"), make_endpoint("b"))
+        keep(store, make_keep())
+        found = claim(store, enlist(store)).claims
+        settle(store, make_outcome(found[0], Move.DELIVER))
+
+        def listed(**options: Any) -> list[str]:
+            return [each.endpoint for each in deliveries(store, **options)]
+
+        assert listed(endpoint="a") == ["a"]
+        assert listed(state=State.DELIVERED) == ["a"]
+        assert listed(endpoint="b", state=State.DELIVERED) == []
+        assert listed(endpoint="nobody") == []
+
+    def test_attempts_are_listed_first_first(self, store: Store) -> None:
+        """Of one delivery."""
+        add(store, make_endpoint())
+        keep(store, make_keep())
+        worker = enlist(store)
+
+        for number in range(3):
+            now = NOON + 100 * number
+            found = claim_one(store, worker, now=now)
+            settle(store, make_outcome(found, Move.RETRY, now=now))
+
+        attempts = do(store, store.attempts, found.delivery)
+        assert [each.number for each in attempts] == [1, 2, 3]
+
+    def test_unknown_delivery_is_told(self, store: Store) -> None:
+        """Rather than have no attempts."""
+        with pytest.raises(OutboxError, match="there is no delivery 99"):
+            do(store, store.attempts, 99)
+
+        with pytest.raises(OutboxError, match="there is no delivery 99"):
+            do(store, store.replay, 99, now=NOON)
+
+    def test_replay_is_a_new_delivery_of_the_same_message(self, store: Store) -> None:
+        """The old one stays; it may be done again and again."""
+        add(store, make_endpoint())
+        keep(store, make_keep())
+        worker = enlist(store)
+        old = claim_one(store, worker)
+        settle(store, make_outcome(old, Move.BURY))
+
+        new = [do(store, store.replay, old.delivery, now=NOON + 9) for _ in range(2)]
+
+        assert [each.state for each in new] == [State.WAITING] * 2
+        assert {each.message for each in new} == {"m1"}
+        found = claim_one(store, worker, now=NOON + 9)
+        assert (found.delivery, found.attempt) == (new[0].id, 1)
+        assert deliveries(store, state=State.DEAD)[0].id == old.delivery
+
+    def test_replay_needs_a_finished_delivery(self, store: Store) -> None:
+        """What waits will be delivered anyway."""
+        add(store, make_endpoint())
+        keep(store, make_keep())
+        (row,) = deliveries(store)
+
+        with pytest.raises(IllegalMoveError, match="waiting delivery has no move"):
+            do(store, store.replay, row.id, now=NOON)
+
+    def test_replay_needs_the_endpoint(self, store: Store) -> None:
+        """There is nowhere to send it."""
+        add(store, make_endpoint())
+        keep(store, make_keep())
+        do(store, store.remove, "one", now=NOON)
+        (row,) = deliveries(store)
+
+        with pytest.raises(EndpointError, match="has been removed"):
+            do(store, store.replay, row.id, now=NOON)
+
+    def test_counts_are_by_state(self, store: Store) -> None:
+        """And of endpoints."""
+        add(store, make_endpoint("a"), make_endpoint("b"), make_endpoint("c"))
+        keep(store, make_keep())
+        worker = enlist(store)
+        one, _ = claim(store, worker, free=2).claims
+        settle(store, make_outcome(one, Move.DELIVER))
+
+        assert do(store, store.counts) == Counts(
+            endpoints=3, waiting=1, claimed=1, delivered=1, dead=0, cancelled=0
+        )

@@ -1,0 +1,132 @@
+"""Checks of endpoints: what is refused at registration, and what is shown."""
+
+from __future__ import annotations
+
+__all__ = ()
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from upcall.keys import matches
+from upcall.webhooks._proto.endpoint import Endpoint, check_endpoint, hears
+from upcall.webhooks._proto.errors import EndpointError
+from upcall.webhooks._proto.schemes import new_secret
+
+SECRET = new_secret()
+
+
+def make_endpoint(**changes: Any) -> Endpoint:
+    """Make an endpoint that is right, but for the changes."""
+    fields: dict[str, Any] = {
+        "id": "ep",
+        "url": "https://example.com/hooks",
+        "events": ["order.*"],
+        "secret": SECRET,
+    }
+    return Endpoint(**(fields | changes))
+
+
+def test_endpoint_that_is_right_is_taken() -> None:
+    """The example of the README."""
+    check_endpoint(make_endpoint())
+
+
+def test_endpoint_makes_an_id() -> None:
+    """Each one its own."""
+    one, two = (Endpoint(url="u", events="*", secret=SECRET) for _ in "12")
+
+    assert one.id != two.id
+    check_endpoint(one)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"id": ""}, "id=''"),
+        ({"id": "é"}, "printable ASCII"),
+        ({"events": []}, r"events= is empty.*'\*\*' is every event"),
+        ({"events": ["ord*"]}, "half a wildcard"),
+        ({"events": [3]}, "3 is no key"),
+        ({"secret": ""}, r"new_secret\(\)"),
+        ({"secret": []}, r"new_secret\(\)"),
+        ({"secret": "whsec_short"}, "endpoint 'ep': "),
+        ({"scheme": "morse"}, "morse"),
+        ({"headers": {"Host": "x"}}, "Host"),
+        ({"headers": {"x y": "x"}}, "no header name"),
+        ({"headers": {"x": "a\r\nb"}}, "'x' has a control character"),
+        ({"headers": {"Webhook-Id": "1"}}, "set by Upcall"),
+        ({"headers": {"x-hub-signature-256": "1"}}, "set by Upcall"),
+        ({"headers": {"a": "1", "A": "2"}}, "twice"),
+        ({"timeout": 0}, "timeout=0"),
+        ({"timeout": float("nan")}, "timeout=nan"),
+        ({"timeout": "soon"}, "endpoint 'ep'"),
+        ({"concurrency": 0}, "concurrency=0"),
+        ({"concurrency": 2.5}, "concurrency=2.5"),
+        ({"schedule": ()}, "schedule"),
+        ({"schedule": (0, -1)}, "-1"),
+        ({"metadata": {"a": 1}}, "texts by name"),
+    ],
+)
+def test_endpoint_that_is_wrong_is_refused(changes: dict[str, Any], text: str) -> None:
+    """With one error of ours, which says what to do."""
+    endpoint = make_endpoint(**changes)
+
+    with pytest.raises(EndpointError, match=text):
+        check_endpoint(endpoint)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"events": 3}, {"secret": None}, {"schedule": 5}, {"headers": 5}],
+)
+def test_endpoint_of_the_wrong_kind_is_refused_when_it_is_made(
+    changes: dict[str, Any],
+) -> None:
+    """What cannot even be kept is said at once, in our own class."""
+    with pytest.raises(EndpointError, match="take"):
+        make_endpoint(**changes)
+
+
+def test_endpoint_shows_no_secret() -> None:
+    """Neither secrets nor values of headers are in its representation."""
+    endpoint = make_endpoint(headers={"Authorization": "Bearer hidden"})
+
+    assert SECRET not in repr(endpoint)
+    assert "hidden" not in repr(endpoint)
+
+
+@given(secret=st.text(min_size=1, max_size=30))
+def test_errors_show_no_secret(secret: str) -> None:
+    """A secret that is refused is not in the message."""
+    marked = f"whsec_Zq7{secret}"
+    endpoint = make_endpoint(secret=marked)
+
+    with pytest.raises(EndpointError) as caught:
+        check_endpoint(endpoint)
+
+    assert marked not in str(caught.value)
+
+
+names = st.lists(st.sampled_from("ab"), min_size=1, max_size=4).map(".".join)
+keys = st.lists(st.sampled_from(["a", "b", "*", "**"]), min_size=1, max_size=4).map(
+    ".".join
+)
+
+
+@given(events=st.lists(keys, max_size=3), name=names)
+def test_hears_what_one_of_its_keys_matches(events: list[str], name: str) -> None:
+    """As the bus does it."""
+    endpoint = make_endpoint(events=events)
+
+    assert hears(endpoint, name) == any(matches(key, name) for key in events)
+
+
+def test_endpoint_is_compared_by_value_and_can_be_hashed() -> None:
+    """A record like any other."""
+    one, two = make_endpoint(headers={"a": "b"}), make_endpoint(headers={"a": "b"})
+
+    assert one == two
+    assert hash(one) == hash(two)
