@@ -1,0 +1,3 @@
+"""The `upcall` command."""
+
+__all__ = ()

@@ -1,0 +1,117 @@
+"""The command itself: its version, its help, and what it says when it cannot run."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+from upcall.cli.__main__ import main
+
+
+def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """In one line, with its name."""
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"upcall {version('upcall')}\n"
+
+
+def test_it_is_a_module_to_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`python -m upcall.cli` is the command, where no script was installed."""
+    monkeypatch.delitem(sys.modules, "upcall.cli.__main__")
+    monkeypatch.setattr(sys, "argv", ["upcall", "--help"])
+
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("upcall.cli", run_name="__main__")
+
+    assert caught.value.code == 0
+    assert "Usage: upcall" in capsys.readouterr().out
+
+
+def test_it_tells_what_it_can_do(capsys: pytest.CaptureFixture[str]) -> None:
+    """Help names the commands, and help of a command its options."""
+    assert main(["--help"]) == 0
+    assert main(["demo", "--help"]) == 0
+
+    told = capsys.readouterr().out
+    assert "demo" in told
+    assert "--receiver-port" in told
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["nothing"], ["demo", "--nothing"], ["demo", "--receiver-port", "65536"], []],
+)
+def test_wrong_usage_is_told(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On stderr, with status 2, and without a traceback."""
+    assert main(arguments) == 2
+
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "Usage: upcall" in captured.err
+    assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize("missing", ["click", "uvicorn", "sqlalchemy", "msgspec"])
+def test_a_missing_extra_is_one_line(missing: str) -> None:
+    """It says what to install; nothing else is imported for that."""
+    code = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        "from upcall.cli.__main__ import main\n"
+        "sys.exit(main(['demo']))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+
+    wanted = f"upcall: the command needs {missing}: pip install 'upcall[cli]'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", wanted)
+
+
+def test_what_is_missing_is_told_by_the_process_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same, without a process of its own."""
+    monkeypatch.delitem(sys.modules, "upcall.cli.commands", raising=False)
+    monkeypatch.setitem(sys.modules, "click", None)
+
+    assert main(["demo"]) == 1
+    assert "pip install 'upcall[cli]'" in capsys.readouterr().err
+
+
+def test_an_interruption_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bare, or in a group as trio raises it; what else is in the group comes out."""
+    interruption = KeyboardInterrupt()
+    groups = [interruption, BaseExceptionGroup("", [interruption])]
+    mixed = BaseExceptionGroup("", [interruption, RuntimeError("other")])
+
+    def run(_: object) -> int:
+        raise groups.pop(0)
+
+    monkeypatch.setattr("upcall.cli.commands.run", run)
+
+    assert [main([]), main([])] == [130, 130]
+    assert capsys.readouterr().err == "upcall: interrupted\n" * 2
+    groups.append(mixed)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        main([])
+
+    assert isinstance(caught.value.exceptions[0], RuntimeError)
+
+
+def test_a_mistake_of_ours_is_no_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module of our own that is not there is a bug, and shows as one."""
+    monkeypatch.setitem(sys.modules, "upcall.cli.commands", None)
+
+    with pytest.raises(ModuleNotFoundError, match=r"upcall\.cli\.commands"):
+        main([])
