@@ -122,13 +122,12 @@ class Once:
         listener: the one it was given.
     """
 
-    __slots__ = ("_remove", "_ticket", "listener")
+    __slots__ = ("_emitter", "_name", "_ticket", "listener")
 
-    def __init__(
-        self, listener: Listener, remove: Callable[[Listener], object]
-    ) -> None:
+    def __init__(self, listener: Listener, emitter: Remover, name: Hashable) -> None:
         self.listener = listener
-        self._remove = remove
+        self._emitter = emitter
+        self._name = name
         self._ticket = [None]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

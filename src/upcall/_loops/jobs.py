@@ -79,18 +79,29 @@ class JobQueue:
 
     def _run(self) -> None:
         jobs, pop = self._jobs, self._jobs.popleft
+        job: Any = None
+        first: Any = None
+        second: Any = None
 
-        for _ in range(BUDGET):
-            if not jobs:
-                if not self._closing:
-                    return
+        try:
+            for _ in range(BUDGET):
+                if not jobs:
+                    if not self._closing:
+                        return
 
-                jobs.extend(self._closing)
-                self._closing.clear()
+                    jobs.extend(self._closing)
+                    self._closing.clear()
 
-            job, first, second = pop()
-            job(first, second)
+                job, first, second = pop()
+                job(first, second)
+        finally:
+            # The traceback of an error that a job has kept leads back to this frame:
+            # leave nothing in it that leads to the job.
+            job = first = second = None
 
 
 def _call(job: Callable[..., object], args: tuple[Any, ...]) -> None:
-    job(*args)
+    try:
+        job(*args)
+    finally:
+        del job, args  # for the same reason

@@ -48,7 +48,7 @@ from .home import loop_home
 from .resolution import Backing, is_awaitable, resolve, run
 
 C = TypeVar("C", bound=Cell[Any])
-AnyioFuture: TypeAlias = anyio.Future[Any] | anyio.TaskHandle[Any, Any]
+AnyioFuture: TypeAlias = "anyio.Future[Any] | anyio.TaskHandle[Any, Any]"
 
 
 def from_future(kind: type[C], future: Any) -> C:

@@ -131,7 +131,7 @@ def run(cell: Cell[Any], awaitable: Awaitable[Any], context: Context) -> None:
     That the cell is cancelled cancels the task; the cell does not wait for its end.
     """
     lock(cell)
-    coroutine = _work(cell, awaitable, context)
+    coroutine = _work(cell, awaitable)
 
     try:
         handle = home_of(cell).spawn(coroutine, context)
@@ -161,7 +161,7 @@ def begin(cell: Cell[Any], start: Callable[[], Awaitable[Any]]) -> None:
         settle(cell, REJECTED, TypeError(text))
 
 
-async def _work(cell: Cell[Any], awaitable: Awaitable[Any], context: Context) -> None:
+async def _work(cell: Cell[Any], awaitable: Awaitable[Any]) -> None:
     if not is_pending(cell):
         _discard(awaitable)
         return
@@ -177,7 +177,7 @@ async def _work(cell: Cell[Any], awaitable: Awaitable[Any], context: Context) ->
         raise
     else:
         if is_pending(cell):
-            resolve(cell, result, context)
+            resolve(cell, result, None)  # a copy: no other task may enter our context
         else:
             _discard(result)
 
