@@ -66,7 +66,7 @@ class Planned(Protocol):
         ...
 
 
-def make_run(callbacks: list[Callback], plan: Planned) -> Run:
+def make_run(callbacks: tuple[Callback, ...], plan: Planned) -> Run:
     """Make the function that calls these callbacks with a payload."""
     count = len(callbacks)
     kind = count, plan.tally is not None
@@ -76,7 +76,7 @@ def make_run(callbacks: list[Callback], plan: Planned) -> Run:
         code = _codes[kind] = _compile(*kind)
 
     if code is None:
-        return _make(_loop.__code__, (tuple(callbacks), plan.tally, plan))
+        return _make(_loop.__code__, (callbacks, plan.tally, plan))
 
     return _make(code, (*callbacks, plan.tally, plan))
 

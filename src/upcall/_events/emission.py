@@ -11,7 +11,7 @@ from __future__ import annotations
 
 __all__ = ("STOP", "aemit", "emit", "make_plan_run")
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final, TypeGuard, final
 
 from upcall._loops.children import Failed
@@ -47,7 +47,7 @@ def make_plan_run(
     subscriptions: Collection[Subscription[..., Any]],
     around: Around,
     *,
-    plain: bool,
+    plain: tuple[Callable[..., Any], ...] | None,
     sequential: bool = False,
 ) -> Run:
     """Plan the emissions of a key, and make the run of the plan.
@@ -58,13 +58,13 @@ def make_plan_run(
         host: the bus, if there is one.
         subscriptions: who hears it, in order.
         around: what else happens.
-        plain: whether each of them has but a sync callback to call.
+        plain: the callbacks alone, if there is nothing to do but call them.
         sequential: whether each is to have finished before the next is called.
     """
     plan = Plan(key, name, host, len(subscriptions))
 
-    if plain and not around:
-        return make_run([each.target for each in subscriptions], plan)
+    if plain is not None and not around:
+        return make_run(plain, plan)
 
     plan.fill(subscriptions, around, sequential=sequential)
     return make_slow_run(_emit_plan, plan)

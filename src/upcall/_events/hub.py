@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, TypeVar
-from weakref import WeakSet, ref
+from weakref import ref
 
 from upcall._promises.home import Home, loop_home
 from upcall._promises.promise import Promise
@@ -56,7 +56,7 @@ class Hub:
         self._routes = Routes(self)
         self._extra: dict[Key, None] = {}
         self._classes: dict[str, set[Key]] = {}
-        self._bound: dict[Key, WeakSet[Any]] = {}
+        self._bound: dict[Key, tuple[ref[Bound], ...]] = {}
         self._retain = retain
         self._retaining = retain > 0
         self._trace = trace
@@ -197,7 +197,8 @@ class Hub:
     def bind(self, key: Key, signal: Bound) -> None:
         """Tell a signal from now on when the run that it keeps is no longer right."""
         with LOCK:
-            self._bound.setdefault(key, WeakSet()).add(signal)
+            others = (each for each in self._bound.get(key, ()) if each() is not None)
+            self._bound[key] = (*others, ref(signal))
 
     def forget(self, table: Table) -> None:
         """Drop the plans that a table had a part in. Called under the lock."""
@@ -230,10 +231,13 @@ class Hub:
         run = self._runs.pop(key, None)
         self._extra.pop(key, None)
 
-        for signal in self._bound.get(key, ()):
-            signal.reset()
+        for each in self._bound.get(key, ()):
+            signal = each()
 
-        if run is not None:
+            if signal is not None:
+                signal.reset()
+
+        if run is not None and self.as_host is not None:
             plan: Plan = plan_of(run)
             self._past_emissions += plan.emissions_made
             self._past_calls += plan.calls_made

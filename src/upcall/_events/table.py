@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import chain
 from types import MethodType
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 from weakref import ref
 
 from .envelope import Envelope
@@ -45,6 +45,7 @@ class Table:
         "_odd",
         "_shuffled",
         "_size",
+        "_unnamed",
         "key",
         "retained",
         "sequential",
@@ -58,6 +59,7 @@ class Table:
         self._newest: dict[object, Subscription[..., Any]] = {}
         self._size = 0
         self._odd = 0
+        self._unnamed = 0
         self._shuffled = False
 
     def add(
@@ -71,6 +73,7 @@ class Table:
             self._newest[name] = subscription
             self._size += 1
             self._odd += not subscription.is_plain
+            self._unnamed += name is not subscription.target
             self.touch()
 
         return subscription
@@ -104,6 +107,7 @@ class Table:
 
         self._size -= 1
         self._odd -= not found.is_plain
+        self._unnamed -= found.name is not found.target
 
     def pause(self, subscription: Subscription[..., Any], *, paused: bool) -> None:
         """Let a subscription hear nothing, or hear again."""
@@ -152,6 +156,16 @@ class Table:
         """Whether all are plain, and stand in the order of their subscription."""
         return not self._odd and not self._shuffled and self._size == len(self._newest)
 
+    def callbacks(self) -> tuple[Callable[..., Any], ...]:
+        """Give the callbacks themselves, if all `is_plain`. Hold the lock.
+
+        Nearly always they are what the subscriptions are found by.
+        """
+        if self._unnamed:
+            return tuple([each.target for each in self._newest.values()])
+
+        return cast("tuple[Callable[..., Any], ...]", tuple(self._newest))
+
     def newest_of_each(self) -> Collection[Subscription[..., Any]]:
         """Give the newest subscription of each callback. Hold the lock."""
         return self._newest.values()
@@ -171,18 +185,21 @@ def _with_older(
 
 def in_order(
     tables: Sequence[Table],
-) -> tuple[Collection[Subscription[..., Any]], bool]:
+) -> tuple[Collection[Subscription[..., Any]], tuple[Callable[..., Any], ...] | None]:
     """Give the active subscriptions of tables in the one order of calling.
 
     By priority, then by time of subscription. Hold the lock while you use them.
 
     Returns:
-        The subscriptions, and whether all of them are plain.
+        The subscriptions; and the callbacks alone, if all of them are plain.
     """
     if len(tables) == 1 and tables[0].is_plain:
-        return tables[0].newest_of_each(), True
+        return tables[0].newest_of_each(), tables[0].callbacks()
 
     active = [each for table in tables for each in table if not each.paused]
     active.sort(key=lambda each: (-each.options.priority, each.number))
 
-    return active, all(each.is_plain for each in active)
+    if all(each.is_plain for each in active):
+        return active, tuple([each.target for each in active])
+
+    return active, None
