@@ -18,6 +18,7 @@ __all__ = (
     "EventEmitter",
     "Fulfilled",
     "MalformedKeyError",
+    "MaxListenersWarning",
     "NoRunningLoopError",
     "OptionError",
     "Promise",
@@ -43,6 +44,7 @@ __all__ = (
 from ._events.bus import Bus as Bus
 from ._events.emission import STOP as STOP
 from ._events.emitter import EventEmitter as EventEmitter
+from ._events.emitter_listeners import MaxListenersWarning as MaxListenersWarning
 from ._events.emitter_waits import on as on
 from ._events.emitter_waits import once as once
 from ._events.envelope import Envelope as Envelope

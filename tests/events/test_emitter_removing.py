@@ -58,6 +58,19 @@ def test_the_registration_added_last_is_removed_first() -> None:
     assert emitter.listeners("x") == [nothing, other]
 
 
+@pytest.mark.parametrize("first", ["on", "once"])
+def test_it_does_not_matter_how_that_was_added(first: str) -> None:
+    """A registration for one call is one like others."""
+    emitter = EventEmitter()
+    getattr(emitter, first)("x", nothing)
+    [kept] = emitter.raw_listeners("x")
+    getattr(emitter, "once" if first == "on" else "on")("x", nothing)
+
+    emitter.off("x", nothing)
+
+    assert emitter.raw_listeners("x") == [kept]
+
+
 def test_an_unknown_listener_or_name_is_no_error() -> None:
     """Nothing is announced, and the emitter is returned."""
     emitter = EventEmitter()

@@ -367,12 +367,10 @@ def _prepare_error(
 ) -> None:
     """Let those who watch errors hear of one; raise it if nobody handles it."""
     state = state_of(emitter)
+    row = state.rows.get(ERROR)
 
-    for name in (MONITOR, ERROR):
-        row = state.rows.get(name)
-
-        if row is not None and row.background:
-            check_background(state.bus, row.background[0], name)
+    if row is not None and row.background:
+        check_background(state.bus, row.background[0], ERROR)
 
     if MONITOR in state.rows:
         emitter.emit(MONITOR, *args, **kwargs)
