@@ -1,4 +1,4 @@
-"""What every test of promises needs: no rejection goes unseen, no message goes astray."""
+"""What every test of promises needs: that no rejection goes unseen."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 
 from upcall._loops.which import current_loop
 from upcall._promises.promise import Promise
@@ -84,12 +85,13 @@ REASONS: dict[str, BaseException] = {
 """Exceptions of every family."""
 
 
-def later(function: Callable[..., object], *args: Any, turns: int = 3) -> None:
+def later(function: Callable[..., object], *args: Any, turns: int = 3) -> object:
     """Call it some turns of the loop later."""
-    if turns:
-        current_loop().call_soon(lambda: later(function, *args, turns=turns - 1))
-    else:
-        function(*args)
+    if not turns:
+        return function(*args)
+
+    current_loop().call_soon(lambda: later(function, *args, turns=turns - 1))
+    return None
 
 
 def settle(when: str, function: Callable[..., object], *args: Any) -> None:
@@ -145,4 +147,4 @@ async def drained() -> None:
 async def turns(number: int = 5) -> None:
     """Let the loop run some turns."""
     for _ in range(number):
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()

@@ -181,7 +181,7 @@ async def _started(
 
 RUNS: dict[str, Callable[[Callable[[], Any]], Any]] = {
     "asyncio": lambda main: asyncio.run(main()),
-    "trio": lambda main: trio.run(main),
+    "trio": trio.run,
 }
 
 
@@ -242,9 +242,11 @@ async def test_a_promise_is_not_settled_from_another_thread() -> None:
     raised: list[BaseException] = []
 
     def thread() -> None:
-        for use in (lambda: resolve(1), promise.then, promise.cancel):
+        uses: list[Any] = [lambda: resolve(1), promise.then, promise.cancel]
+
+        for use in uses:
             try:
-                use()  # type: ignore[operator]
+                use()
             except RuntimeError as error:
                 raised.append(error)
 

@@ -6,9 +6,11 @@ __all__ = ()
 
 import gc
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from tests.promises.kinds import (
     REASONS,
@@ -90,7 +92,7 @@ async def test_a_follower_of_a_pending_promise_is_pending() -> None:
 async def test_many_followers_are_no_recursion(direction: str, number: int) -> None:
     """Rule 19: settled through jobs; and the search for circles is no burden."""
     trios = [Promise[int].with_resolvers() for _ in range(number)]
-    pairs = list(zip(trios, trios[1:], strict=False))
+    pairs = list(pairwise(trios))
 
     for (_, resolve, _), (other, _, _) in (
         pairs if direction == "inside out" else reversed(pairs)
@@ -214,7 +216,7 @@ async def test_then_is_looked_up_once() -> None:
             looked += 1
             return lambda resolve, _: resolve(1)
 
-    assert await Promise.resolve(0).then(lambda _: Counting()) == 1
+    assert await Promise.resolve(0).then(lambda _: Counting()) == 1  # type: ignore[comparison-overlap]
     assert looked == 1
 
 
@@ -322,8 +324,8 @@ async def test_fulfilled_takes_a_value_as_it_is() -> None:
     promise = Promise.resolve(2)
 
     assert await Promise.fulfilled(thenable) is thenable
-    assert await Promise.fulfilled(coroutine) is coroutine  # type: ignore[comparison-overlap]
-    assert await Promise.fulfilled(promise) is promise  # type: ignore[comparison-overlap]
+    assert await Promise.fulfilled(coroutine) is coroutine
+    assert await Promise.fulfilled(promise) is promise
     coroutine.close()
 
 
@@ -332,14 +334,14 @@ async def test_a_coroutine_runs_in_a_task() -> None:
     error = Boom("in the task")
 
     async def works(value: int) -> Promise[int]:
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         return Promise.resolve(value + 1)
 
     async def fails(_: int) -> None:
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         raise error
 
-    assert await Promise.resolve(1).then(works) == 2
+    assert await Promise.resolve(1).then(works) == 2  # type: ignore[comparison-overlap]
     assert (await outcome(Promise.resolve(1).then(fails)))[1] is error
 
 
@@ -367,7 +369,8 @@ async def test_a_coroutine_that_comes_too_late_is_closed(order: str) -> None:
 async def test_a_foreign_thenable_may_call_back_from_the_loop() -> None:
     """A+ 2.3.3: a promise of somebody else, settled turns later."""
     calls: list[Callable[..., Any]] = []
-    promise = Promise.resolve(Thenable(lambda resolve, _: calls.append(resolve)))
+    thenable = Thenable(lambda resolve, _: calls.append(resolve))
+    promise: Promise[Any] = Promise.resolve(thenable)
     await drained()
 
     assert promise.state == "pending"

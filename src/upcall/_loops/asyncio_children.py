@@ -40,6 +40,11 @@ def fits() -> bool:
     return _known and asyncio.get_running_loop().get_task_factory() is None
 
 
+def _members(scope: Any) -> set[asyncio.Task[Any]]:
+    found: set[asyncio.Task[Any]] = scope._tasks  # noqa: SLF001 (see How)
+    return found
+
+
 class _Hook:
     """Hangs tasks into one scope, and takes them out when they are done."""
 
@@ -47,7 +52,7 @@ class _Hook:
 
     def __init__(self, scope: CancelScope) -> None:
         self._scope = scope
-        self._members: set[asyncio.Task[Any]] = scope._tasks  # type: ignore[attr-defined]  # noqa: SLF001
+        self._members = _members(scope)
         self._parent = id(asyncio.current_task())
 
     def hang(self, task: asyncio.Task[Any]) -> None:
@@ -71,7 +76,7 @@ async def run_all(coroutines: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
     tasks: list[asyncio.Task[Any]] = []
 
     with CancelScope() as scope:
-        members: set[asyncio.Task[Any]] = scope._tasks  # type: ignore[attr-defined]  # noqa: SLF001  # pyright: ignore
+        members = _members(scope)
 
         def ended(task: asyncio.Task[Any]) -> None:
             nonlocal left
@@ -111,12 +116,19 @@ async def run_all(coroutines: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
 
 
 def _outcome(task: asyncio.Task[Any]) -> Any:
-    try:
-        return task.result()
-    except asyncio.CancelledError:
+    if task.cancelled():
         return Failed(CallbackCancelledError("it ended cancelled; nobody cancelled it"))
-    except Exception as error:  # noqa: BLE001 (handed on)
+
+    error = task.exception()
+
+    if error is None:
+        return task.result()
+
+    # Raised here, it would know our frames, which know it: a cycle.
+    if isinstance(error, Exception):
         return Failed(error)
+
+    raise error
 
 
 class _AsyncioChildren(Children):

@@ -39,7 +39,9 @@ class Children(ABC):
     def __init__(self) -> None:
         self.scope = anyio.CancelScope()
         self.count = 0
-        self._fatal: BaseException | None = None
+        self.fatal: BaseException | None = None
+        """What has ended all of them; once left, only if `leave` could not raise it."""
+
         self._fewer: anyio.Event | None = None
 
     @abstractmethod
@@ -73,14 +75,14 @@ class Children(ABC):
         """Count a child out."""
         self.count -= 1
 
-        if error is not None and self._fatal is None:
+        if error is not None and self.fatal is None:
             self.end_all(error)
 
         self.nudge()
 
     def end_all(self, error: BaseException) -> None:
         """Cancel everything inside the scope, and have `leave` raise this."""
-        self._fatal = error
+        self.fatal = error
         self.scope.cancel()
 
     def nudge(self) -> None:
@@ -130,11 +132,13 @@ class Children(ABC):
     def _leave_scope(
         self, cause: BaseException | None, error: BaseException | None
     ) -> bool:
-        fatal, self._fatal = self._fatal, None
         kind, trace = (type(cause), cause.__traceback__) if cause else (None, None)
         caught = bool(self.scope.__exit__(kind, cause, trace))
 
-        if fatal is not None and (cause is None or caught):
+        if self.fatal is not None and (
+            cause is None or caught or not isinstance(self.fatal, Exception)
+        ):
+            fatal, self.fatal = self.fatal, None
             raise fatal
 
         if cause is not None and cause is not error and not caught:

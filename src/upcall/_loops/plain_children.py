@@ -8,9 +8,10 @@ from __future__ import annotations
 
 __all__ = ("fits", "make", "run_all")
 
+import asyncio
 from collections.abc import Coroutine, Sequence
 from contextvars import Context
-from typing import Any
+from typing import Any, Final
 
 import anyio
 
@@ -26,10 +27,7 @@ def fits() -> bool:
 
 async def run_all(coroutines: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
     """Run coroutines as children; see `families.run_all`."""
-    unfinished = Failed(
-        CallbackCancelledError("it ended cancelled; nobody cancelled it")
-    )
-    outcomes: list[Any] = [unfinished] * len(coroutines)
+    outcomes: list[Any] = [_UNFINISHED] * len(coroutines)
     fatal: list[BaseException] = []
 
     async def child(i: int, coroutine: Coroutine[Any, Any, Any]) -> None:
@@ -48,7 +46,14 @@ async def run_all(coroutines: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
     if fatal:
         raise fatal[0]
 
-    return outcomes
+    return [_cancelled() if each is _UNFINISHED else each for each in outcomes]
+
+
+_UNFINISHED: Final = object()
+
+
+def _cancelled() -> Failed:
+    return Failed(CallbackCancelledError("it ended cancelled; nobody cancelled it"))
 
 
 class _PlainChildren(Children):
@@ -57,6 +62,14 @@ class _PlainChildren(Children):
     async def enter(self) -> None:
         self.scope.__enter__()
         self._group = await anyio.create_task_group().__aenter__()
+
+    def is_cancelled(self) -> bool:
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:  # not on asyncio
+            return True
+
+        return task is None or task.cancelling() > 0
 
     def start(self, coroutine: Coroutine[Any, Any, object], context: Context) -> None:
         context.run(self._group.start_soon, self._child, coroutine)

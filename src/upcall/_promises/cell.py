@@ -227,8 +227,8 @@ def _react(record: Link, source: Cell[Any]) -> None:
             chain(error, source._value)
 
         flies_on = fail(child, error)
-        # The traceback of the error has this frame in it: leave nothing in the frame
-        # that leads back to the error.
+        # The traceback of the error leads to this frame, as in many places below: leave
+        # nothing in it that leads to a promise, and so back to the error.
         del record, source, child, context, handler, on_fulfilled, on_rejected
 
         if flies_on:
@@ -238,6 +238,7 @@ def _react(record: Link, source: Cell[Any]) -> None:
             settle(child, FULFILLED, result)
         else:
             child._take(result, context)
+            del record, source, child
 
 
 # --- making, and waiting in general ---

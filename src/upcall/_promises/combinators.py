@@ -34,6 +34,7 @@ from .cell import (
     unlisten,
     value_of,
 )
+from .handlers import settled
 from .home import Home, loop_home
 from .outcomes import Fulfilled, Rejected
 from .resolution import resolve
@@ -68,9 +69,7 @@ def element(kind: type[C], home: Home, item: Any) -> C:
     if is_cell(item, home) and isinstance(item, kind):
         return item
 
-    cell = make_cell(kind, home)
-    resolve(cell, item, None)
-    return cell
+    return resolve(make_cell(kind, home), item, None)
 
 
 def home_among(items: Iterable[Any]) -> Home:
@@ -90,9 +89,7 @@ def _gather(
     try:
         elements = list(items)
     except Exception as error:  # noqa: BLE001 (it becomes the reason)
-        cell = make_cell(kind, loop_home())
-        settle(cell, REJECTED, error)
-        return cell
+        return settled(kind, loop_home(), REJECTED, error)
 
     home = home_among(elements)
     cell = make_cell(kind, home)

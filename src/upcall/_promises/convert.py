@@ -59,8 +59,11 @@ def promisify(
             function(*_insert(places, args), **_add(places, kwargs))
         except Exception as error:  # noqa: BLE001 (it becomes the reason)
             reject(error)
-
-        return promise
+            return promise
+        else:
+            return promise
+        finally:
+            del promise, resolve, reject, places  # they would be in its traceback
 
     return promised
 
@@ -90,8 +93,12 @@ def callbackify(
 
     @functools.wraps(async_fn)
     def called_back(*args: Any, **kwargs: Any) -> None:
-        on_error = kwargs.pop(errback, None) if errback is not None else None
         on_value: Any
+        on_error: Any = None
+
+        if errback is not None:
+            on_error = kwargs.pop(errback, None)
+            check_handler(on_error)
 
         if callback in kwargs:
             on_value = kwargs.pop(callback)

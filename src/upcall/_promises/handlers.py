@@ -76,8 +76,7 @@ def _after(
     if type(result) in PLAIN:
         return settled(kind, home, state, value)
 
-    done = make_cell(kind, home)
-    resolve(done, result, None)
+    done = resolve(make_cell(kind, home), result, None)
     return link(done, lambda _: settled(kind, home, state, value), None)
 
 

@@ -30,6 +30,7 @@ from .cell import (
     value_of,
 )
 from .combinators import element, home_among
+from .handlers import settled
 from .home import loop_home
 
 C = TypeVar("C", bound=Cell[Any])
@@ -48,9 +49,7 @@ def map_of(
     try:
         todo = list(items)
     except Exception as error:  # noqa: BLE001 (it becomes the reason)
-        cell = make_cell(kind, loop_home())
-        settle(cell, REJECTED, error)
-        return cell
+        return settled(kind, loop_home(), REJECTED, error)
 
     cell = make_cell(kind, home_among(todo))
     mapping = _Mapping(cell, todo, function, concurrency or max(1, len(todo)))
@@ -62,7 +61,8 @@ class _Mapping:
     """What the cell of a `map` waits for: the calls that run."""
 
     # The calls start in the order of the items: the next one when the item before it
-    # has its value (it may be a promise) and fewer than `concurrency` calls run.
+    # has its value (it may be a promise) and fewer than `concurrency` run. If a call
+    # has begun a task, it waits a turn: trio starts the tasks of a turn in any order.
 
     __slots__ = (
         "_cell",
@@ -73,6 +73,7 @@ class _Mapping:
         "_left",
         "_results",
         "_running",
+        "_starting",
         "_todo",
     )
 
@@ -91,12 +92,13 @@ class _Mapping:
         self._left = len(items)
         self._results: list[Any] = [None] * self._left
         self._running: dict[int, tuple[Cell[Any], Listener]] = {}
-        self._item: Cell[Any] | None = None
+        self._item: tuple[Cell[Any], Listener] | None = None
+        self._starting = False
         lock(cell, self)
 
-    def go_on(self, _: Cell[Any] | None = None) -> None:
+    def go_on(self) -> None:
         """Start the next call, if there is an item for it and room."""
-        self._item = None
+        self._starting = False
 
         if is_pending(self._cell) and not self._left:
             settle(self._cell, FULFILLED, self._results)
@@ -109,7 +111,7 @@ class _Mapping:
     def let_go(self) -> Sequence[Cell[Any]]:
         """Cancel the calls that run, as the cell was cancelled."""
         if self._item is not None:
-            unlisten(self._item, self.go_on)
+            unlisten(*self._item)
 
         running, self._running = self._running, {}
         return [
@@ -119,12 +121,21 @@ class _Mapping:
         ]
 
     def _start(self, index: int, item: Any) -> None:
-        self._item = element(type(self._cell), home_of(self._cell), item)
-        call = link(self._item, self._function, None)
-        listener = partial(self._hear, index)
-        self._running[index] = call, listener
-        listen(call, listener)
-        listen(self._item, self.go_on)
+        self._starting = True
+        promise = element(type(self._cell), home_of(self._cell), item)
+        call = link(promise, self._function, None)
+        self._running[index] = call, partial(self._hear, index)
+        self._item = promise, partial(self._hear_item, call)
+        listen(*self._running[index])
+        listen(*self._item)
+
+    def _hear_item(self, call: Cell[Any], _: Cell[Any]) -> None:
+        self._item = None
+
+        if is_pending(call):
+            home_of(self._cell).loop.call_soon(self.go_on)
+        else:
+            self.go_on()
 
     def _hear(self, index: int, call: Cell[Any]) -> None:
         if self._running.pop(index, None) is None or not is_pending(self._cell):
@@ -138,7 +149,7 @@ class _Mapping:
         self._results[index] = value_of(call)
         self._left -= 1
 
-        if self._item is None:
+        if not self._starting:
             self.go_on()
 
     def _stop(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 __all__ = ("Promise", "deferred", "quiet")
 
 from collections.abc import Awaitable, Callable, Generator, Iterable
+from functools import partial
 from typing import (
     Any,
     Final,
@@ -42,7 +43,7 @@ from .home import Home, loop_home
 from .mapping import map_of
 from .outcomes import Outcome
 from .reasons import check_reason
-from .resolution import Backing, Cancellable, Resolving, begin
+from .resolution import Backing, Cancellable, Resolving, begin, try_in
 from .timing import delayed, timed
 from .waiting import wait
 
@@ -93,7 +94,7 @@ class Promise(Resolving[T_co]):
             if self._state == OPEN:
                 fail(self, error)
 
-            del self, executor  # they are in the traceback of the error
+            del self, executor  # they would be in its traceback
 
     # --- making one ---
 
@@ -150,7 +151,8 @@ class Promise(Resolving[T_co]):
     @staticmethod
     def try_(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Promise[Any]:
         """Call a function at once; what it returns or raises is the outcome."""
-        return Promise(lambda resolve, _: resolve(function(*args, **kwargs)))
+        call = partial(function, *args, **kwargs)
+        return try_in(make_cell(_PROMISE, loop_home()), call)
 
     @staticmethod
     def run(
@@ -162,9 +164,8 @@ class Promise(Resolving[T_co]):
         is, or at the end of the loop; the promise is rejected at once, while the task
         may still clean up.
         """
-        promise = make_cell(_PROMISE, loop_home())
-        begin(promise, lambda: async_fn(*args, **kwargs))
-        return promise
+        start = partial(async_fn, *args, **kwargs)
+        return begin(make_cell(_PROMISE, loop_home()), start)
 
     # --- many as one ---
 

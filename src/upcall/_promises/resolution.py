@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-__all__ = ("Backing", "Resolving", "begin", "is_awaitable", "resolve", "run")
+__all__ = ("Backing", "Resolving", "begin", "is_awaitable", "resolve", "run", "try_in")
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
@@ -38,6 +38,7 @@ from .cell import (
 )
 from .reasons import check_reason
 
+C = TypeVar("C", bound=Cell[Any])
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -84,32 +85,39 @@ class Resolving(Cell[T_co]):
         return True
 
     def _take(self, result: object, context: Context) -> None:
-        resolve(self if is_pending(self) else make_heir(self), result, context)
+        try:
+            resolve(self if is_pending(self) else make_heir(self), result, context)
+        finally:
+            del self
 
 
-def resolve(cell: Cell[Any], x: Any, context: Context | None) -> None:
-    """Resolve a pending cell with ``x``.
+def resolve(cell: C, x: Any, context: Context | None) -> C:
+    """Resolve a pending cell with ``x``, and return the cell.
 
     Args:
         cell: the cell, whose fate nobody else decides.
         x: anything.
         context: the one to run foreign code in; a copy of the present one by default.
     """
-    if type(x) in PLAIN or isinstance(x, type):
-        settle(cell, FULFILLED, x)
-        return
+    try:
+        if type(x) in PLAIN or isinstance(x, type):
+            settle(cell, FULFILLED, x)
+        elif is_cell(x, home_of(cell)):
+            follow(cell, x)
+        else:
+            _examine(cell, x, copy_context() if context is None else context)
 
-    if is_cell(x, home_of(cell)):
-        follow(cell, x)
-        return
+        return cell
+    finally:
+        del cell  # see `_react`, here and below
 
-    context = copy_context() if context is None else context
 
+def _examine(cell: Cell[Any], x: Any, context: Context) -> None:
     try:
         then = getattr(x, "then", None)
     except BaseException as error:
         flies_on = fail(cell, error)
-        del cell, x  # they are in the traceback of the error
+        del cell, x
 
         if flies_on:
             raise
@@ -139,26 +147,41 @@ def run(cell: Cell[Any], awaitable: Awaitable[Any], context: Context) -> None:
         coroutine.close()
         _discard(awaitable)
         settle(cell, REJECTED, error)
+        del cell
         return
 
     if is_pending(cell):  # a task that is started eagerly may be over
         lock(cell, Backing(handle))
 
 
-def begin(cell: Cell[Any], start: Callable[[], Awaitable[Any]]) -> None:
-    """Call something that starts async work, and `run` that for the cell."""
+def try_in(cell: C, call: Callable[[], Any]) -> C:
+    """Resolve the cell with what a call returns, or reject it; return the cell."""
     try:
-        awaitable = start()
+        return resolve(cell, call(), None)
     except Exception as error:  # noqa: BLE001 (it becomes the reason)
         fail(cell, error)
-        del cell, start  # they are in the traceback of the error
-        return
+        return cell
+    finally:
+        del cell
 
-    if is_awaitable(awaitable):
-        run(cell, awaitable, copy_context())
+
+def begin(cell: C, start: Callable[[], Awaitable[Any]]) -> C:
+    """Call what starts async work, `run` that for the cell, and return the cell."""
+    try:
+        awaitable = start()
+
+        if is_awaitable(awaitable):
+            run(cell, awaitable, copy_context())
+        else:
+            text = f"there is nothing to await in {awaitable!r}: use Promise.try_"
+            settle(cell, REJECTED, TypeError(text))
+    except Exception as error:  # noqa: BLE001 (it becomes the reason)
+        fail(cell, error)
+        return cell
     else:
-        text = f"there is nothing to await in {awaitable!r}: use Promise.try_"
-        settle(cell, REJECTED, TypeError(text))
+        return cell
+    finally:
+        del cell
 
 
 async def _work(cell: Cell[Any], awaitable: Awaitable[Any]) -> None:
@@ -170,7 +193,7 @@ async def _work(cell: Cell[Any], awaitable: Awaitable[Any]) -> None:
         result = await awaitable
     except Exception as error:  # noqa: BLE001 (it becomes the reason)
         fail(cell, error)
-        del cell, awaitable  # they are in the traceback of the error
+        del cell, awaitable
     except BaseException as error:
         fail(cell, error)
         del cell, awaitable
@@ -208,11 +231,10 @@ def _ask(cell: Cell[Any], then: Callable[..., object], context: Context) -> None
     except BaseException as error:
         flies_on = not isinstance(error, Exception)
 
-        if not pair.spent:
-            pair.spent = True
+        if pair.claim() is not None:
             flies_on = fail(cell, error)
 
-        del cell, pair, then  # they are in the traceback of the error
+        del cell, pair, then
 
         if flies_on:
             raise
@@ -221,33 +243,38 @@ def _ask(cell: Cell[Any], then: Callable[..., object], context: Context) -> None
 class _Pair:
     """The two functions that a ``then`` is called with: the first call counts."""
 
-    __slots__ = ("_cell", "spent")
+    __slots__ = ("_cell", "_home")
 
     def __init__(self, cell: Cell[Any]) -> None:
-        self._cell = cell
-        self.spent = False
+        self._cell: Cell[Any] | None = cell
+        self._home = home_of(cell)
 
     def resolve(self, value: Any = None) -> bool:
-        if self._take_turn():
-            resolve(self._cell, value, None)
-            return True
+        self._home.check_loop()
+        cell = self.claim()
 
-        _discard(value)
-        return False
+        if cell is None:
+            _discard(value)
+            return False
 
-    def reject(self, reason: Any) -> bool:
+        resolve(cell, value, None)
+        return True
+
+    def reject(self, reason: Any = None) -> bool:
         reason = check_reason(reason)
+        self._home.check_loop()
+        cell = self.claim()
 
-        if self._take_turn():
-            settle(self._cell, REJECTED, reason)
-            return True
+        if cell is None:
+            return False
 
-        return False
+        settle(cell, REJECTED, reason)
+        return True
 
-    def _take_turn(self) -> bool:
-        home_of(self._cell).check_loop()
-        spent, self.spent = self.spent, True
-        return not spent and is_pending(self._cell)
+    def claim(self) -> Cell[Any] | None:
+        """Give the cell to the first who asks, if it is still pending."""
+        cell, self._cell = self._cell, None
+        return cell if cell is not None and is_pending(cell) else None
 
 
 def is_awaitable(x: object) -> bool:

@@ -80,6 +80,7 @@ class _Timing(Generic[C]):
         except Exception as error:  # noqa: BLE001 (it becomes the reason)
             settle(self.cell, REJECTED, error)
             leave(self._parent, self.hear)
+            del self  # see `_react` in the machine
 
     def _stop(self) -> None:
         if self._timer is not None:
