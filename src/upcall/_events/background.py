@@ -44,8 +44,13 @@ class Reporter:
             )
 
         self._on_error = on_error
-        self.end: Callable[[BaseException], None] | None = None
-        """What ends the open bus with an error, while there is one."""
+        self._end: Callable[[BaseException], None] | None = None
+        self._raised: list[Exception] = []
+
+    def attach(self, end: Callable[[BaseException], None] | None) -> None:
+        """Have a bus that opens ended with the failures; or, with None, none more."""
+        self._end = end
+        self._raised.clear()
 
     def __call__(
         self,
@@ -56,8 +61,9 @@ class Reporter:
         """Report one failure, once."""
         if callable(self._on_error):
             self._tell(self._on_error, error, subscription, envelope)
-        elif self._on_error == "raise" and self.end is not None:
-            self.end(failed([error], envelope.name if envelope else ""))
+        elif self._on_error == "raise" and self._end is not None:
+            self._raised.append(error)
+            self._end(failed([*self._raised], ""))
         else:
             _log("a background callback failed", error, subscription, envelope)
 
@@ -98,9 +104,7 @@ class Background:
         self.loop: Loop = current_loop()
         self.home: Home = _BusHome(self, report)
         self.closed = False
-        self.idling = 0
-        """How many of our tasks wait for the bus itself: in a stream, or to drain."""
-
+        self._idling = 0
         self._report = report
         self._children = open_children()
         self._delays: set[Delay] = set()
@@ -139,7 +143,7 @@ class Background:
     async def enter(self) -> None:
         """Begin."""
         await self._children.enter()
-        self._report.end = self._children.end_all
+        self._report.attach(self._children.end_all)
 
     def start(
         self, coroutine: Coroutine[Any, Any, object], context: Context | None = None
@@ -170,11 +174,15 @@ class Background:
         except Exception as error:  # noqa: BLE001 (reported)
             self._report(failure(error), subscription, envelope)
         except anyio.get_cancelled_exc_class():
-            if self._children.is_cancelled():
+            if self.is_cancelled():
                 raise
 
             lone = CallbackCancelledError("it ended cancelled; nobody cancelled it")
             self._report(failure(lone), subscription, envelope)
+
+    def is_cancelled(self) -> bool:
+        """Tell whether somebody cancelled the running task, one of ours."""
+        return self._children.is_cancelled()
 
     def add_delay(self, delay: Delay) -> None:
         """Know of a delay, to flush it when the bus drains."""
@@ -182,15 +190,25 @@ class Background:
 
     @contextmanager
     def idle(self) -> Generator[None]:
-        """Let nobody wait for this task meanwhile, if it is one of ours."""
-        ours = _TASK_OF.get() is self
-        self.idling += ours
+        """Let nobody wait for this task meanwhile, if it is one of ours.
+
+        It waits for the bus itself: in a stream, or to drain.
+        """
+        task = _TASK.get()
+
+        if task is None or task.owner is not self:
+            yield
+            return
+
+        task.idle_waits += 1
+        self._idling += task.idle_waits == 1
         self._children.nudge()
 
         try:
             yield
         finally:
-            self.idling -= ours
+            task.idle_waits -= 1
+            self._idling -= task.idle_waits == 0
 
     async def drain(self) -> None:
         """Wait until nothing of ours runs or waits, but tasks that idle."""
@@ -205,7 +223,7 @@ class Background:
 
         self._delays = {delay for delay in self._delays if delay.waiting}
 
-        if self.running > self.idling:
+        if self.running > self._idling:
             await self._children.wait_fewer()
         elif self.loop.jobs.pending or self._expected:
             await self._end_of_turn()
@@ -240,7 +258,15 @@ class Background:
         self._close()
         end_streams()
         caught = await self._children.leave(error or interrupted)
-        self._report.end = None
+        self._report.attach(None)
+
+        if isinstance(self._children.fatal, Exception):
+            _log(
+                "the bus was ended by this, and by an error of the block itself",
+                self._children.fatal,
+                None,
+                None,
+            )
 
         if interrupted is not None and not caught:
             raise interrupted
@@ -325,10 +351,20 @@ class _Scoped:
             self._scope.cancel()
 
 
-_TASK_OF: ContextVar[Background | None] = ContextVar("upcall_task_of", default=None)
+class _Task:
+    """A background task, as known in its context: to all its children too."""
+
+    __slots__ = ("idle_waits", "owner")
+
+    def __init__(self, owner: Background) -> None:
+        self.owner = owner
+        self.idle_waits = 0
 
 
-def _enter_task(background: Background) -> None:
+_TASK: ContextVar[_Task | None] = ContextVar("upcall_task", default=None)
+
+
+def _enter_task(owner: Background) -> None:
     """Mark a context as that of a background task."""
-    _TASK_OF.set(background)
+    _TASK.set(_Task(owner))
     INSIDE.set(frozenset())

@@ -21,12 +21,12 @@ from upcall.errors import OptionError
 from .calls import Run, callbacks_of, make_run, make_slow_run, plan_of
 from .entry import Entry
 from .envelope import CAUSE, Envelope, make_envelope
-from .failures import noted
+from .failures import as_failure, noted
 from .kinds import describe, is_awaitable
 from .plan import Around, Host, Plan
 from .policies import NOTHING, Start
-from .runs import Awaited, aemit_bare, drop, outcome_of, sort
-from .subscription import Key, Subscription
+from .runs import Awaited, aemit_bare, outcome_of, sort
+from .subscription import Subscription
 
 
 @final
@@ -41,32 +41,28 @@ STOP: Final = _Stop()
 
 
 def make_plan_run(
-    key: Key,
-    name: str,
-    host: Host | None,
+    plan: Plan,
     subscriptions: Collection[Subscription[..., Any]],
     around: Around,
     *,
     plain: tuple[Callable[..., Any], ...] | None,
     sequential: bool = False,
 ) -> Run:
-    """Plan the emissions of a key, and make the run of the plan.
+    """Complete a plan, and make its run.
 
     Args:
-        key: the concrete key: a class or a name.
-        name: what the event is called; empty if it has no name.
-        host: the bus, if there is one.
+        plan: the plan, still empty.
         subscriptions: who hears it, in order.
         around: what else happens.
         plain: the callbacks alone, if there is nothing to do but call them.
         sequential: whether each is to have finished before the next is called.
     """
-    plan = Plan(key, name, host, len(subscriptions))
+    if plain is None or around or sequential:
+        plan.fill(subscriptions, around, sequential=sequential)
 
     if plain is not None and not around:
         return make_run(plain, plan)
 
-    plan.fill(subscriptions, around, sequential=sequential)
     return make_slow_run(_emit_plan, plan)
 
 
@@ -91,20 +87,17 @@ async def aemit(run: Run, payload: object, id: str | None) -> list[Any]:
 
     envelope = None if id is None else make_envelope(plan.name, payload, id)
     emission = _Emission(plan, payload, envelope, run)
+    emission.check(set(), awaited=True)
     values = await emission.happen_awaited()
-
-    if emission.errors:
-        raise plan.failed(emission.errors)
+    emission.raise_failures()
 
     return values
 
 
 def _emit(emission: _Emission) -> int:
-    emission.check(set())
+    emission.check(set(), awaited=False)
     heard = emission.happen()
-
-    if emission.errors:
-        raise emission.plan.failed(emission.errors)
+    emission.raise_failures()
 
     return heard
 
@@ -128,6 +121,11 @@ class _Emission:
         self.errors: list[Exception] = []
         self.seen: set[int] = set()
 
+    def raise_failures(self) -> None:
+        """Raise what has failed, in this bus and in the others, if anything has."""
+        if self.errors:
+            raise self.plan.failed(self.errors)
+
     def onward(self, host: Host) -> _Emission:
         """Give the same emission in another bus; failures are kept together."""
         run = host.run_of(self.plan.key)
@@ -136,15 +134,16 @@ class _Emission:
 
         return other
 
-    def check(self, seen: set[int]) -> None:
+    def check(self, seen: set[int], *, awaited: bool) -> None:
         """Refuse what cannot be started, in every bus it would reach."""
         plan = self.plan
+        background = plan.delayed if awaited else plan.background
 
-        if plan.background is not None:
-            plan.check_background(plan.background)
+        if background is not None:
+            plan.check_background(background)
 
         for onward in self._onward(seen):
-            onward.check(seen)
+            onward.check(seen, awaited=awaited)
 
     def _onward(self, seen: set[int]) -> Iterable[_Emission]:
         """Give the emission in each bus it is forwarded to and has not been in."""
@@ -158,7 +157,7 @@ class _Emission:
 
     def happen(self) -> int:
         """Call now; tell how many heard it."""
-        self.plan.emissions += 1
+        self.plan.counts.emissions += 1
 
         if self.envelope is None and not self.plan.wants_envelope:
             return self._call()
@@ -189,10 +188,7 @@ class _Emission:
     async def happen_awaited(self) -> list[Any]:
         """Call, and wait; give the values."""
         plan = self.plan
-        plan.emissions += 1
-
-        if plan.delayed is not None:
-            plan.check_background(plan.delayed)
+        plan.counts.emissions += 1
 
         if self.envelope is None and not plan.wants_envelope:
             return await self._acall(())
@@ -244,7 +240,7 @@ class _Emission:
 
         entries = self.plan.entries
 
-        if self.plan.sequential:
+        if self.plan.sequential and self.plan.background is not None:
             first = next(i for i, entry in enumerate(entries) if entry.is_async)
             return self._call_sync(entries[:first]) + self._queue(entries[first:])
 
@@ -256,7 +252,7 @@ class _Emission:
 
         for callback in callbacks:
             try:
-                self.plan.heard += 1
+                self.plan.counts.calls += 1
                 self.plan.stray(callback, callback(self.payload))
             except BaseException as error:  # noqa: BLE001 (kept, or raised again)
                 self._keep(error, callback)
@@ -272,7 +268,7 @@ class _Emission:
                     continue
 
                 heard += 1
-                self.plan.heard += 1
+                self.plan.counts.calls += 1
                 value = entry.call(entry.argument(self.payload, self.envelope))
 
                 if is_awaitable(value):
@@ -289,7 +285,7 @@ class _Emission:
                 return 0
 
             argument = entry.argument(self.payload, self.envelope)
-            self.plan.heard += 1
+            self.plan.counts.calls += 1
 
             if entry.is_delayed:
                 entry.offer(argument, self._starter(entry))
@@ -327,19 +323,15 @@ class _Emission:
         return len(heard)
 
     async def _follow(self, entries: Sequence[Entry]) -> None:
-        host, errors = self.plan.host, self.errors
-        self.errors = []
+        host = self.plan.host
         assert host is not None
 
         for entry in entries:
-            await self._finish_one(entry)
+            (outcome,) = await run_all([self._finish_one(entry)])
 
-            for error in self.errors:
+            if type(outcome) is Failed:
+                error = self.plan.failure(outcome.error, entry.target)
                 host.report(error, entry.subscription, self.envelope)
-
-            self.errors = []
-
-        self.errors = errors
 
     # Calling and waiting
 
@@ -367,7 +359,7 @@ class _Emission:
         if self.plan.is_calm and self.run is not None:
             for callback in callbacks_of(self.run):
                 try:
-                    self.plan.heard += 1
+                    self.plan.counts.calls += 1
                     sort(callback(self.payload), callback, values, runs)
                 except BaseException as error:  # noqa: BLE001 (kept, or raised again)
                     self._keep(error, callback)
@@ -377,7 +369,7 @@ class _Emission:
         for entry in [e for e in entries if not e.is_async]:
             try:
                 if entry.admits(self.payload):
-                    self.plan.heard += 1
+                    self.plan.counts.calls += 1
                     argument = entry.argument(self.payload, self.envelope)
                     sort(entry.call_waiting(argument), entry.target, values, runs)
             except BaseException as error:  # noqa: BLE001 (kept, or raised again)
@@ -392,7 +384,7 @@ class _Emission:
     def _begin(self, entry: Entry, runs: list[Awaited]) -> None:
         try:
             if entry.admits(self.payload):
-                self.plan.heard += 1
+                self.plan.counts.calls += 1
                 argument = entry.argument(self.payload, self.envelope)
                 coroutine = entry.begin(argument, awaited=True)
 
@@ -412,22 +404,27 @@ class _Emission:
             outcomes = await run_all([run.coroutine for run in runs])
 
         for run, outcome in zip(runs, outcomes, strict=True):
-            if type(outcome) is Failed:
-                self._keep(outcome.error, run.callback)
-            elif run.callback is None:
-                values.extend(outcome)
-            elif outcome is not NOTHING:
-                values.append(outcome)
+            self._sort_outcome(outcome, run.callback, values)
+
+    def _sort_outcome(self, outcome: Any, callback: object, values: list[Any]) -> None:
+        """Put how a run ended where it belongs."""
+        if type(outcome) is Failed:
+            self._keep(outcome.error, callback)
+        elif callback is None:
+            values.extend(outcome)
+        elif outcome is not NOTHING:
+            values.append(outcome)
 
     async def _acall_in_turn(self, onward: Iterable[_Emission]) -> list[Any]:
         values: list[Any] = []
 
         for entry in self.plan.entries:
             if self._admitted(entry):
-                values.extend(await self._finish_one(entry))
+                self._sort_outcome(await self._finish_one(entry), entry.target, values)
 
         for other in onward:
-            values.extend(await other.happen_awaited())
+            outcome = await outcome_of(other.happen_awaited())
+            self._sort_outcome(outcome, None, values)
 
         return values
 
@@ -438,27 +435,28 @@ class _Emission:
             self._keep(error, entry.target)
             return False
 
-    async def _finish_one(self, entry: Entry) -> list[Any]:
-        """Call one callback and wait for it; give its value, if it has one."""
-        argument = entry.argument(self.payload, self.envelope)
-        self.plan.heard += 1
+    async def _finish_one(self, entry: Entry) -> Any:
+        """Call one callback and wait for it; give its value, or how it `Failed`."""
+        self.plan.counts.calls += 1
 
         try:
-            if entry.is_delayed:
-                entry.offer(argument, self._starter(entry))
-                return []
+            value = self._call_one(entry)
+        except BaseException as error:  # noqa: BLE001 (handed on, or raised again)
+            return Failed(as_failure(error))
 
-            value: Any = (
-                entry.begin(argument, awaited=True) or drop()
-                if entry.is_async
-                else entry.call_waiting(argument)
-            )
-            value = await value if is_awaitable(value) else value
-        except Exception as error:  # noqa: BLE001 (kept)
-            self._keep(error, entry.target)
-            return []
+        return await outcome_of(value) if is_awaitable(value) else value
 
-        return [] if value is NOTHING else [value]
+    def _call_one(self, entry: Entry) -> Any:
+        argument = entry.argument(self.payload, self.envelope)
+
+        if entry.is_delayed:
+            entry.offer(argument, self._starter(entry))
+            return NOTHING
+
+        if entry.is_async:
+            return entry.begin(argument, awaited=True) or NOTHING
+
+        return entry.call_waiting(argument)
 
     def _keep(self, error: BaseException, callback: object) -> None:
         """Keep a failure; let out what is none."""

@@ -91,14 +91,19 @@ def _make(cls: type[T], *, frozen: bool, kw_only: bool) -> type[T]:
                 f"{base.__qualname__}: put @dataclass between it and @event"
             )
 
-    for field in inspect.get_annotations(cls):
-        if field.startswith("_"):
+    for field, annotation in inspect.get_annotations(cls).items():
+        if field.startswith("_") and not _is_class_variable(annotation):
             raise OptionError(
                 f"{cls.__qualname__}.{field}: a field of an event has no leading "
                 "underscore; rename it, or make the class with attrs and an alias"
             )
 
     return attrs.define(cls, frozen=frozen, kw_only=kw_only)
+
+
+def _is_class_variable(annotation: object) -> bool:
+    """Tell by the text, as attrs does: it may be no more than that."""
+    return "ClassVar" in str(annotation).partition("[")[0]
 
 
 def _is_record(cls: type[Any]) -> bool:

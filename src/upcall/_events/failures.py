@@ -64,6 +64,11 @@ def failed(errors: list[Exception], name: str) -> CallbackErrors:
 
     An emission that feeds itself until the stack is full would nest as many groups;
     beyond a few levels the inner failures are taken as they are.
+
+    Args:
+        errors: the failures. The list is emptied: the frames that they came through
+            know it, and so they would keep each other, and the payload.
+        name: what the event is called.
     """
     flat: list[Exception] = []
 
@@ -73,6 +78,8 @@ def failed(errors: list[Exception], name: str) -> CallbackErrors:
 
     count = len(errors)
     text = "1 callback failed" if count == 1 else f"{count} callbacks failed"
+
+    errors.clear()
 
     return CallbackErrors(f"{text} for {name!r}" if name else text, flat)
 

@@ -10,14 +10,18 @@ __all__ = ("Hub",)
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from copy import copy
+from itertools import repeat
 from typing import Any, Protocol, TypeVar
 from weakref import ref
+
+import attrs
 
 from upcall._promises.home import Home, loop_home
 from upcall._promises.promise import Promise
 from upcall.errors import OptionError
 
-from .calls import Run, plan_of
+from .calls import Run, emitted, plan_of
 from .emission import make_plan_run
 from .envelope import Envelope
 from .event import name_of
@@ -25,7 +29,7 @@ from .failures import refused
 from .keeper import Keeper
 from .kinds import check_callback, describe, is_async
 from .options import DEFAULT, Options, make_options
-from .plan import NOTHING_AROUND, Around, Host, Plan
+from .plan import NOTHING_AROUND, Around, Counts, Host, Plan
 from .retained import hand_over
 from .routes import Routes, check_subscribable, hears
 from .stream import Overflow, Stream
@@ -60,14 +64,13 @@ class Hub:
         self._retain = retain
         self._retaining = retain > 0
         self._trace = trace
-        self._interceptors: list[Subscription[..., Any]] = []
-        self._forwards: list[tuple[Subscription[..., Any], Host]] = []
+        self._interceptors: list[Table] = []
+        self._forwards: list[tuple[Table, Host]] = []
         self._keepers: list[Keeper] = []
-        self._apart = _Apart(self)
+        self._apart = _Apart(ref(self))
         self._waits: Waits | None = None
-        self._past_emissions = 0
-        self._past_calls = 0
-        self._failures: int = 0
+        self._counts = Counts()
+        self._retired: dict[ref[Run], repeat[int]] = {}
 
     # Subscribing
 
@@ -141,9 +144,7 @@ class Hub:
             own = self._routes.find(key)
             subscriptions, plain = in_order(self._routes.reached(key, own))
             run = make_plan_run(
-                key,
-                name,
-                self.as_host,
+                Plan(key, name, self.as_host, len(subscriptions), self._counts),
                 subscriptions,
                 self._around(key, name),
                 plain=plain,
@@ -166,15 +167,19 @@ class Hub:
         return Around(
             interceptors=tuple(
                 each
-                for each in self._interceptors
-                if each.active and hears(each.key, key, name)
+                for table in self._interceptors
+                if hears(table.key, key, name)
+                for each in table
+                if not each.paused
             ),
             keepers=tuple(each for each in self._keepers if name and each.wants(name)),
             retained=self._retainers(key),
             forward=tuple(
                 host
-                for each, host in self._forwards
-                if each.active and hears(each.key, key, name)
+                for table, host in self._forwards
+                if hears(table.key, key, name)
+                for each in table
+                if not each.paused
             ),
             trace=self._trace,
         )
@@ -227,7 +232,7 @@ class Hub:
             self._drop_class(subclass)
 
     def _drop(self, key: Key) -> None:
-        """Drop one plan; what it has counted goes to the past."""
+        """Drop one plan."""
         run = self._runs.pop(key, None)
         self._extra.pop(key, None)
 
@@ -238,19 +243,25 @@ class Hub:
                 signal.reset()
 
         if run is not None and self.as_host is not None:
-            plan: Plan = plan_of(run)
-            self._past_emissions += plan.emissions_made
-            self._past_calls += plan.calls_made
+            # An emission may be under way, and is counted when it is over.
+            self._retired[ref(run, self._sum_up)] = plan_of(run).tally
 
-    def counts(self) -> tuple[int, int]:
-        """Return how many emissions there were, and how many calls."""
+    def _sum_up(self, run: ref[Run]) -> None:
         with LOCK:
-            plans: list[Plan] = [plan_of(run) for run in self._runs.values()]
+            _add(self._counts, self._retired.pop(run))
 
-        return (
-            self._past_emissions + sum(plan.emissions_made for plan in plans),
-            self._past_calls + sum(plan.calls_made for plan in plans),
-        )
+    def counts(self) -> Counts:
+        """Return how many emissions, calls and failures there were."""
+        with LOCK:
+            found = attrs.evolve(self._counts)
+
+            for tally in self._retired.values():
+                _add(found, tally)
+
+            for run in self._runs.values():
+                _add(found, plan_of(run).tally)
+
+        return found
 
     # What happens around the calls
 
@@ -282,11 +293,10 @@ class Hub:
         if is_async(function):
             raise OptionError(f"{describe(function)} is async: interceptors are sync")
 
-        added = self._aside(checked, function)
-        self._interceptors = [*(e for e in self._interceptors if e.active), added]
-        self.forget_all()
+        table = self._aside(checked)
+        self._interceptors = [*filter(None, self._interceptors), table]
 
-        return added
+        return table.add(function, DEFAULT)
 
     def forward(
         self, other: object, key: type[Any] | str = "**"
@@ -309,15 +319,14 @@ class Hub:
         if host is None or other is self:
             raise OptionError(f"forward to {other!r}: give another bus")
 
-        added = self._aside(checked, host.run_of)
-        self._forwards = [*(e for e in self._forwards if e[0].active), (added, host)]
-        self.forget_all()
+        table = self._aside(checked)
+        self._forwards = [*(each for each in self._forwards if each[0]), (table, host)]
 
-        return added
+        return table.add(host.run_of, DEFAULT)
 
-    def _aside(self, key: Key, function: Callable[..., Any]) -> Subscription[..., Any]:
-        """Make a subscription that is no callback's, in a table of its own."""
-        return Table(key, self._apart).add(function, DEFAULT)
+    def _aside(self, key: Key) -> Table:
+        """Make a table for one subscription that is no callback's."""
+        return Table(key, ref(self._apart))
 
     def add_keeper(self, keeper: Keeper) -> None:
         """Have events kept before they are heard; see `upcall._events.keeper`."""
@@ -378,7 +387,7 @@ class Hub:
             envelope
             for table in self._routes
             if table.retained and hears(key, table.key, _name(table.key))
-            for envelope in table.retained
+            for envelope in tuple(table.retained)
         ]
 
         return sorted(found, key=lambda envelope: envelope.time)
@@ -435,6 +444,13 @@ class Hub:
         raise refused(None, plan.name)
 
 
+def _add(counts: Counts, tally: repeat[int]) -> None:
+    """Count the emissions of a calm plan, and their calls."""
+    number = emitted(tally)
+    counts.emissions += number
+    counts.calls += number * next(copy(tally))
+
+
 def _nothing(_: object) -> None:
     pass
 
@@ -462,8 +478,8 @@ def _check_retain(retain: object) -> None:
 class _Apart:
     """The host of tables that stand apart: a change there may concern every plan."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = ref(hub)
+    def __init__(self, hub: ref[Hub]) -> None:
+        self._hub = hub
 
     def forget(self, table: Table) -> None:
         """Drop all plans."""

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ("check_callback", "describe", "is_async", "is_awaitable", "place_of")
+__all__ = (
+    "check_callback",
+    "close_coroutine",
+    "describe",
+    "is_async",
+    "is_awaitable",
+    "makes_coroutines",
+    "place_of",
+)
 
 import inspect
 import os
@@ -41,6 +49,12 @@ def is_awaitable(value: object) -> bool:
     return type(value) not in _PLAIN and inspect.isawaitable(value)
 
 
+def close_coroutine(value: object) -> None:
+    """Spare a coroutine that nobody will await the warning that nobody did."""
+    if inspect.iscoroutine(value):
+        value.close()
+
+
 def is_async(callback: Callable[..., object]) -> bool:
     """Tell whether a callback is known to be async before it is called.
 
@@ -59,6 +73,22 @@ def is_async(callback: Callable[..., object]) -> bool:
         return False
 
     return inspect.iscoroutinefunction(getattr(type(callback), "__call__", None))  # noqa: B004 (its kind is asked, not its presence)
+
+
+def makes_coroutines(callback: object) -> bool:
+    """Tell whether a call is sure to give a coroutine: whether it is an ``async def``.
+
+    What was merely marked as async may give any awaitable.
+    """
+    while isinstance(callback, partial):
+        callback = callback.func
+
+    return bool(_flags(callback) & inspect.CO_COROUTINE)
+
+
+def _flags(callback: object) -> int:
+    code = getattr(callback, "__code__", None)
+    return code.co_flags if isinstance(code, CodeType) else 0
 
 
 def describe(callback: object) -> str:
@@ -108,7 +138,7 @@ def check_callback(callback: object) -> None:
         OptionError: (also a TypeError) saying what was given and what would do.
     """
     if inspect.iscoroutine(callback):
-        callback.close()
+        close_coroutine(callback)
         raise NotACallbackError(
             f"{callback!r} is a coroutine: give the async function itself, uncalled"
         )
@@ -116,11 +146,28 @@ def check_callback(callback: object) -> None:
     if not callable(callback):
         raise NotACallbackError(f"{callback!r} is no callback: it cannot be called")
 
+    if _is_generator(callback):
+        raise NotACallbackError(
+            f"{describe(callback)} ({place_of(callback)}) has a yield in it: calling "
+            "it runs nothing; give a function, or an async function"
+        )
+
     if not _takes_one(callback):
         raise NotACallbackError(
             f"{describe(callback)} ({place_of(callback)}) cannot be called with one "
             "argument: a callback takes the payload, and nothing else that it needs"
         )
+
+
+def _is_generator(callback: object) -> bool:
+    """Tell whether a call would but make a generator, which nobody iterates over."""
+    flags = _flags(callback)
+
+    # What types.coroutine has marked is awaited like any other awaitable.
+    return bool(
+        flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR)
+        and not flags & inspect.CO_ITERABLE_COROUTINE
+    )
 
 
 def _takes_one(callback: Callable[..., object]) -> bool:

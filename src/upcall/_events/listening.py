@@ -275,7 +275,7 @@ class Listening(Owner):
             MalformedKeyError: this is neither, or a pattern.
             OptionError: another option makes no sense.
         """
-        signal = self._signals.get(key)
+        signal = self._signals.get(check_subscribable(key))
 
         if signal is None:
             signal = Signal(key, bus=self)

@@ -148,12 +148,12 @@ class Owner(Hub):
             for policy in (each.extras.gate, each.extras.delay)
         ]
         waiting = sum(policy.waiting for policy in policies if policy is not None)
-        emissions, calls = self.counts()
+        counts = self.counts()
 
         return Statistics(
-            emissions=emissions,
-            calls=calls,
-            failures=self._failures,
+            emissions=counts.emissions,
+            calls=counts.calls,
+            failures=counts.failures,
             running=0 if background is None else background.running,
             waiting=waiting + (0 if self._waits is None else len(self._waits)),
             subscriptions=len(subscriptions),
@@ -210,7 +210,7 @@ class Owner(Hub):
             target = subscription.target
 
         def failure(error: Exception) -> Exception:
-            self.count_failures(1)
+            self._counts.failures += 1
             return noted(error, target, name)
 
         task = background.supervise(coroutine, subscription, envelope, failure)
@@ -234,10 +234,6 @@ class Owner(Hub):
             background.add_delay(callback.extras.delay)
 
         return lambda coroutine: self.start(coroutine, callback, envelope, name)
-
-    def count_failures(self, number: int) -> None:
-        """Add to the statistics."""
-        self._failures += number
 
     def home(self) -> Home:
         """Return the home of the bus's promises: itself, while it is open."""

@@ -8,19 +8,20 @@
 
 from __future__ import annotations
 
-__all__ = ("NOTHING_AROUND", "Around", "AsyncCallback", "Host", "Plan")
+__all__ = ("NOTHING_AROUND", "Around", "AsyncCallback", "Counts", "Host", "Plan")
 
 from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from typing import Any, Final, NoReturn, Protocol
+from weakref import ref
 
 import attrs
 
-from .calls import Run, emitted, make_tally
+from .calls import Run, make_tally
 from .entry import Entry
 from .envelope import Envelope
 from .failures import as_failure, failed, noted, refused
 from .keeper import Keeper
-from .kinds import is_awaitable
+from .kinds import close_coroutine, is_awaitable
 from .policies import Start
 from .subscription import Key, Subscription
 
@@ -63,8 +64,14 @@ class Host(Protocol):
     ) -> None:
         """Hand a failure that has no caller to ``on_error``."""
 
-    def count_failures(self, number: int) -> None:
-        """Add to the statistics."""
+
+@attrs.define(eq=False)
+class Counts:
+    """What a hub has counted, beside the emissions of its calm plans."""
+
+    emissions: int = 0
+    calls: int = 0
+    failures: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -95,14 +102,13 @@ class Plan:
     """Who hears a key, and what is counted of its emissions."""
 
     __slots__ = (
+        "_host",
         "around",
         "background",
         "bare",
+        "counts",
         "delayed",
-        "emissions",
         "entries",
-        "heard",
-        "host",
         "key",
         "name",
         "sequential",
@@ -112,14 +118,15 @@ class Plan:
         "width",
     )
 
-    def __init__(self, key: Key, name: str, host: Host | None, calls: int) -> None:
+    def __init__(
+        self, key: Key, name: str, host: Host | None, calls: int, counts: Counts
+    ) -> None:
         self.key = key
         self.name = name
-        self.host = host
+        self._host = None if host is None else ref(host)  # it has us
         self.width = calls
+        self.counts = counts
         self.tally = None if host is None else make_tally(calls)
-        self.emissions = 0
-        self.heard = 0
         self.around = NOTHING_AROUND
         self.entries: tuple[Entry, ...] = ()
         self.background: Subscription[..., Any] | None = None
@@ -134,23 +141,14 @@ class Plan:
         self.wants_envelope = False
 
     @property
+    def host(self) -> Host | None:
+        """The bus, if there is one."""
+        return None if self._host is None else self._host()
+
+    @property
     def is_calm(self) -> bool:
         """Whether its run does it all."""
         return not self.entries and not self.around
-
-    @property
-    def calls_made(self) -> int:
-        """How often callbacks were called, started or queued."""
-        return self.heard + self._emitted * self.width
-
-    @property
-    def emissions_made(self) -> int:
-        """How often this was emitted."""
-        return self.emissions + self._emitted
-
-    @property
-    def _emitted(self) -> int:
-        return 0 if self.tally is None else emitted(self.tally)
 
     def fill(
         self,
@@ -165,7 +163,7 @@ class Plan:
         self.around = around
         self.background = _first(entry for entry in entries if entry.is_async)
         self.delayed = _first(entry for entry in entries if entry.is_delayed)
-        self.sequential = sequential and self.background is not None
+        self.sequential = sequential
         self.wants_envelope = bool(around) or any(e.wants_envelope for e in entries)
 
         if entries and not around and all(entry.is_bare for entry in entries):
@@ -179,10 +177,12 @@ class Plan:
             BusNotOpenError: there is no bus, or it is not open.
             WrongThreadError: this is not the bus's thread.
         """
-        if self.host is None:
+        host = self.host
+
+        if host is None:
             raise refused(callback, self.name)
 
-        self.host.check_background(callback, self.name)
+        host.check_background(callback, self.name)
 
     def stray(self, callback: Callable[[Any], object], value: object) -> None:
         """Take care of what a callback taken for sync returned, if it is awaitable.
@@ -201,16 +201,16 @@ class Plan:
         envelope: Envelope[Any] | None,
     ) -> None:
         """Run an awaitable that a sync callback returned in the open bus."""
+        host = self.host
+
         try:
             self.check_background(callback)
-            assert self.host is not None
+            assert host is not None
         except Exception:
-            if hasattr(value, "close"):
-                value.close()
-
+            close_coroutine(value)
             raise
 
-        self.host.start(_await(value), callback, envelope, self.name)
+        host.start(_await(value), callback, envelope, self.name)
 
     def finish(
         self,
@@ -220,8 +220,8 @@ class Plan:
         error: BaseException,
     ) -> NoReturn:
         """Call the callbacks after the one that raised, then raise all failures."""
-        self.emissions += 1
-        self.heard += self.width
+        self.counts.emissions += 1
+        self.counts.calls += self.width
         errors = [self.failure(error, callbacks[position])]
 
         for callback in callbacks[position + 1 :]:
@@ -240,9 +240,7 @@ class Plan:
             BaseException: what is no failure: a KeyboardInterrupt, say.
         """
         failure = as_failure(error)
-
-        if self.host is not None:
-            self.host.count_failures(1)
+        self.counts.failures += 1
 
         return noted(failure, callback, self.name)
 

@@ -13,12 +13,15 @@ __all__ = ("INSIDE", "NOTHING", "Delay", "Gate", "Start", "make_delay", "make_ga
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, Final, final
 
 import anyio
 
-from upcall.errors import OptionError
+from upcall._loops.loop import Loop
+from upcall._loops.which import current_loop
+from upcall.errors import NoRunningLoopError, OptionError
 
 from .options import Options, Overlap
 
@@ -29,8 +32,35 @@ Make = Callable[[], Coroutine[Any, Any, Any]]
 Later = Callable[[], Coroutine[Any, Any, Any] | None]
 Start = Callable[[Coroutine[Any, Any, Any]], None]
 
-INSIDE: ContextVar[frozenset[Gate]] = ContextVar("upcall_inside", default=frozenset())
-"""The gates whose runs await what is happening here."""
+INSIDE: ContextVar[frozenset[_Run]] = ContextVar("upcall_inside", default=frozenset())
+"""The runs that await what is happening here."""
+
+
+class _Policy(ABC):
+    """What may keep runs waiting."""
+
+    __slots__ = ("_loop",)
+
+    def __init__(self) -> None:
+        self._loop: Loop | None = None
+        """Where something waits, if anything ever did."""
+
+    @property
+    @abstractmethod
+    def waiting(self) -> int:
+        """How many runs wait for their turn, or their time."""
+
+    def drop_waiting(self) -> None:
+        """Drop the runs that wait. From any thread."""
+        if self._loop is None or self._loop.is_here():
+            self._drop()
+        else:
+            with suppress(NoRunningLoopError):  # then nobody waits any more
+                self._loop.call_soon_threadsafe(self._drop)
+
+    @abstractmethod
+    def _drop(self) -> None:
+        """Drop them, in their own thread."""
 
 
 class _Run:
@@ -61,7 +91,8 @@ class _Run:
             self.ready.set()
 
 
-class Gate:
+@final
+class Gate(_Policy):
     """Lets runs through as ``overlap`` and ``concurrency`` say.
 
     - merge: up to ``concurrency`` at once, the rest queue;
@@ -74,6 +105,7 @@ class Gate:
     __slots__ = ("_limit", "_overlap", "_running", "_waiting")
 
     def __init__(self, overlap: Overlap, concurrency: int | None) -> None:
+        super().__init__()
         self._overlap: Overlap = overlap
         self._limit = concurrency if overlap == "merge" else 1
         self._running: list[_Run] = []
@@ -103,15 +135,17 @@ class Gate:
         return self._live(run, make)
 
     def _queue(self, run: _Run, *, awaited: bool) -> None:
-        if awaited and self in INSIDE.get() and self._overlap in ("merge", "queue"):
+        if awaited and self._waits_for_itself():
             raise OptionError(
                 "this callback awaits an emission that it would have to hear itself, "
                 f"and with overlap={self._overlap!r} that waits for ever; use emit or "
                 "emit_soon inside it, or another overlap"
             )
 
+        self._loop = current_loop()
+
         if self._overlap in ("latest", "restart"):
-            self.drop_waiting()
+            self._drop()
 
         if self._overlap == "restart":
             for running in self._running:
@@ -119,19 +153,24 @@ class Gate:
 
         self._waiting.append(run)
 
+    def _waits_for_itself(self) -> bool:
+        """Tell whether all that run here await what is happening here."""
+        return self._overlap != "restart" and INSIDE.get().issuperset(self._running)
+
     async def _live(self, run: _Run, make: Make) -> Any:
         try:
             if not run.granted and not run.dropped:
                 run.ready = anyio.Event()
                 await run.ready.wait()
 
-            return NOTHING if run.dropped else await self._work(run, make)
+            value = NOTHING if run.dropped else await self._work(run, make)
+            return NOTHING if run.dropped else value
         finally:
             self._leave(run)
 
     async def _work(self, run: _Run, make: Make) -> Any:
         """Run in a scope of its own, so that a newer run can end just this one."""
-        token = INSIDE.set(INSIDE.get() | {self})
+        token = INSIDE.set(INSIDE.get() | {run})
 
         try:
             with anyio.CancelScope() as run.scope:
@@ -155,20 +194,20 @@ class Gate:
             self._running.append(following)
             following.grant()
 
-    def drop_waiting(self) -> None:
-        """Drop the runs that wait for their turn."""
+    def _drop(self) -> None:
         for run in self._waiting:
             run.drop()
 
         self._waiting.clear()
 
 
-class Delay(ABC):
+class Delay(_Policy):
     """A callback that runs later: keeps the newest run offered, and one timer."""
 
     def __init__(self, seconds: float) -> None:
+        super().__init__()
         self._seconds = seconds
-        self._pending: tuple[Later, Context] | None = None
+        self._pending: tuple[Later, Context, Start] | None = None
         self._event: anyio.Event | None = None
         self._hurry = False
         self._ticking = False
@@ -183,11 +222,12 @@ class Delay(ABC):
 
         The run will see the context variables of who offers it.
         """
-        self._pending = make, copy_context()
+        self._loop = current_loop()
+        self._pending = make, copy_context(), start
 
         if not self._ticking:
             self._ticking, self._hurry = True, False
-            start(self._tick(start))
+            start(self._tick())
         else:
             self._touch()
 
@@ -196,22 +236,22 @@ class Delay(ABC):
         self._hurry = True
         self._wake()
 
-    def drop_waiting(self) -> None:
-        """Drop what is pending."""
+    def _drop(self) -> None:
         self._pending = None
         self.flush()
 
-    async def _tick(self, start: Start) -> None:
+    async def _tick(self) -> None:
         try:
-            await self._keep_time(start)
+            await self._keep_time()
         finally:
             self._ticking = False
+            self._pending = None  # if it was cancelled
 
-    def _fire(self, start: Start) -> None:
+    def _fire(self) -> None:
         pending, self._pending = self._pending, None
 
         if pending is not None:
-            make, context = pending
+            make, context, start = pending
             context.run(self._start, make, start)
 
     def _start(self, make: Later, start: Start) -> None:
@@ -238,7 +278,7 @@ class Delay(ABC):
         """Hear of a newer run while the timer ticks."""
 
     @abstractmethod
-    async def _keep_time(self, start: Start) -> None:
+    async def _keep_time(self) -> None:
         """Tick until nothing is pending."""
 
 
@@ -249,12 +289,12 @@ class _Debounce(Delay):
     def _touch(self) -> None:
         self._wake()
 
-    async def _keep_time(self, start: Start) -> None:
+    async def _keep_time(self) -> None:
         while self._pending is not None:
             quiet = self._hurry or await self._pause()
 
             if quiet or self._hurry:
-                self._fire(start)
+                self._fire()
 
 
 @final
@@ -264,9 +304,9 @@ class _Throttle(Delay):
     def _touch(self) -> None:
         """The interval goes on; the newest is taken at its end."""
 
-    async def _keep_time(self, start: Start) -> None:
+    async def _keep_time(self) -> None:
         while self._pending is not None:
-            self._fire(start)
+            self._fire()
 
             if not self._hurry:
                 await self._pause()

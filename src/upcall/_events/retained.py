@@ -10,7 +10,7 @@ from typing import Any
 from .entry import Entry
 from .envelope import Envelope
 from .failures import failed, noted, refused
-from .kinds import is_awaitable
+from .kinds import close_coroutine, is_awaitable
 from .plan import Host
 from .subscription import Subscription
 
@@ -63,6 +63,11 @@ def _call(entry: Entry, envelope: Envelope[Any], host: Host | None) -> None:
     )
 
     if is_awaitable(value):
-        _check(entry.subscription, envelope.name, host)
+        try:
+            _check(entry.subscription, envelope.name, host)
+        except Exception:
+            close_coroutine(value)
+            raise
+
         assert host is not None
         host.start(value, entry.subscription, envelope, envelope.name)

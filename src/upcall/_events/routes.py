@@ -6,6 +6,7 @@ __all__ = ("Routes", "check_subscribable", "concrete", "hears")
 
 from collections.abc import Iterator
 from typing import Any, get_origin
+from weakref import ref
 
 from upcall.errors import MalformedKeyError
 from upcall.keys import check_key, check_name, is_pattern, matches
@@ -18,7 +19,7 @@ from .table import Host, Table
 def hears(key: Key, concrete_key: Key, name: str) -> bool:
     """Tell whether a subscriber of a key hears a concrete key of this name."""
     if isinstance(key, type):
-        return isinstance(concrete_key, type) and issubclass(concrete_key, key)
+        return isinstance(concrete_key, type) and key in concrete_key.__mro__
 
     return matches(key, name)
 
@@ -90,7 +91,7 @@ class Routes:
     """The tables of a bus, one per key that was ever subscribed to."""
 
     def __init__(self, host: Host) -> None:
-        self._host = host
+        self._host = ref(host)  # it has us: a cycle would keep its callbacks
         self._tables: dict[Key, Table] = {}
         self._patterns: dict[str, list[Table]] = {}
 

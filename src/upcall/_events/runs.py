@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ("Awaited", "aemit_bare", "drop", "outcome_of", "sort")
+__all__ = ("Awaited", "aemit_bare", "outcome_of", "sort")
 
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable, Coroutine
+from typing import Any, NoReturn
 
 from upcall._loops.children import Failed
 from upcall._loops.families import run_all
@@ -21,8 +21,8 @@ async def aemit_bare(plan: Plan, payload: object) -> list[Any]:
     Raises:
         CallbackErrors: callbacks failed; all have been called.
     """
-    plan.emissions += 1
-    plan.heard += plan.width
+    plan.counts.emissions += 1
+    plan.counts.calls += plan.width
 
     if plan.turn:
         return await _in_turn(plan, payload)
@@ -46,16 +46,17 @@ async def aemit_bare(plan: Plan, payload: object) -> list[Any]:
 def _begin(plan: Plan, payload: object) -> list[Coroutine[Any, Any, Any]]:
     coroutines: list[Coroutine[Any, Any, Any]] = []
 
-    try:
-        for callback in plan.bare:
-            coroutines.append(callback(payload))  # noqa: PERF401 (closed if one raises)
-    except BaseException:
-        for coroutine in coroutines:
-            coroutine.close()
-
-        raise
+    for callback in plan.bare:
+        try:
+            coroutines.append(callback(payload))
+        except Exception as error:  # noqa: BLE001 (raised where it is waited for)
+            coroutines.append(_fail(error))
 
     return coroutines
+
+
+async def _fail(error: Exception) -> NoReturn:
+    raise error
 
 
 async def _in_turn(plan: Plan, payload: object) -> list[Any]:
@@ -92,16 +93,11 @@ def sort(value: Any, callback: object, values: list[Any], runs: list[Awaited]) -
         values.append(value)
 
 
-async def drop() -> object:
-    """Be the run of a callback whose policy drops it."""
-    return NOTHING
-
-
 async def _awaiting(value: Any) -> Any:
     return await value
 
 
-async def outcome_of(coroutine: Coroutine[Any, Any, Any]) -> Any:
+async def outcome_of(coroutine: Awaitable[Any]) -> Any:
     """Await one in the caller's task; give its value, or how it `Failed`."""
     try:
         return await coroutine

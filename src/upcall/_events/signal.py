@@ -353,9 +353,11 @@ class Signal(Generic[T]):
             self._check_usable()
 
         if isinstance(self._key, str):
-            self._run = run = self._hub.run_of(self._key)
-            plan: Plan = plan_of(run)
-            self._turn = plan.turn if plan.host is None else ()
+            with LOCK:  # or a change in between would be missed for ever
+                self._run = run = self._hub.run_of(self._key)
+                plan: Plan = plan_of(run)
+                self._turn = plan.turn if plan.host is None else ()
+
             return run
 
         if not isinstance(payload, self._key):
@@ -392,8 +394,9 @@ class Signal(Generic[T]):
     # Declared on a class
 
     def __set_name__(self, owner: type[Any], name: str) -> None:
-        self._declared = name
-        self._key = self._key or name
+        if self._hub.as_host is None:
+            self._declared = name
+            self._key = self._key or name
 
     @overload
     def __get__(self, instance: None, owner: type[Any]) -> Self: ...
@@ -402,8 +405,11 @@ class Signal(Generic[T]):
     def __get__(self, instance: object, owner: type[Any]) -> Signal[T]: ...
 
     def __get__(self, instance: object, owner: type[Any]) -> Signal[T]:
-        """Return the instance's own signal; make it at the first access."""
-        if instance is None:
+        """Return the instance's own signal; make it at the first access.
+
+        The signal of a bus is the same for all, wherever it stands.
+        """
+        if instance is None or self._declared is None:
             return self
 
         kept = getattr(instance, "__dict__", None)
@@ -437,7 +443,8 @@ class Signal(Generic[T]):
         return _restore, (type(self), self._key, self._sequential, self._retain)
 
     def __repr__(self) -> str:
-        return f"<Signal {self.name!r}, {len(self.subscriptions())} subscriptions>"
+        count = len(self.subscriptions()) if self._key else 0
+        return f"<Signal {self.name!r}, {count} subscriptions>"
 
 
 def _restore(

@@ -7,6 +7,7 @@ __all__ = ("Overflow", "Stream")
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from threading import Lock
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar, get_args
 
@@ -137,6 +138,7 @@ class _Buffer(Sink):
         self._items: deque[Any] = deque()
         self._room_wanted: deque[_Place] = deque()
         self._more: anyio.Event | None = None
+        self._lock = Lock()
         self.ended = False
 
     def open(self) -> None:
@@ -147,41 +149,62 @@ class _Buffer(Sink):
         return len(self._items)
 
     def __call__(self, payload: Any, /) -> object:
-        """Take a payload now, or do as ``overflow`` says."""
-        if self._has_room():
-            self._put(payload)
-        elif self._overflow == "drop_oldest":
-            self._items.popleft()
-            self._put(payload)
-        elif self._overflow in ("block", "error"):
-            raise StreamFullError(
-                f"a stream of capacity {self._capacity} is full, and "
-                + (
-                    "emit cannot wait for room: use aemit, or another overflow"
-                    if self._overflow == "block"
-                    else "overflow='error' says to fail"
-                )
-            )
+        """Take a payload now, from any thread, or do as ``overflow`` says."""
+        with self._lock:
+            taken = self._put(payload)
+
+        if taken and self._loop.is_here():
+            self._wake()
+        elif taken:
+            self._loop.call_soon_threadsafe(self._wake)
 
         return NOTHING
 
     def take(self, payload: Any, /) -> object:
-        """Take a payload now, or give a coroutine that waits for room."""
-        if self._overflow == "block" and not self._has_room():
-            return self._wait_for_room(payload)
+        """Take a payload now, or give a coroutine that waits for room.
+
+        In another loop than its own it cannot wait: that is like `emit`.
+        """
+        with self._lock:
+            full = not self.ended and not self._has_room()
+
+            if full and self._overflow == "block" and self._loop.is_here():
+                place = _Place(payload)
+                self._room_wanted.append(place)
+                return self._wait_for_room(place)
 
         return self(payload)
 
     def _has_room(self) -> bool:
         return len(self._items) < self._capacity and not self._room_wanted
 
-    def _put(self, payload: Any) -> None:
-        self._items.append(payload)
+    def _put(self, payload: Any) -> bool:
+        """Put it in, if it may; tell whether it is in."""
+        if self.ended:
+            return False
 
-        if self._loop.is_here():
-            self._wake()
-        else:
-            self._loop.call_soon_threadsafe(self._wake)
+        if not self._has_room():
+            if self._overflow == "drop_newest":
+                return False
+
+            self._make_room()
+
+        self._items.append(payload)
+        return True
+
+    def _make_room(self) -> None:
+        if self._overflow == "drop_oldest":
+            self._items.popleft()
+            return
+
+        raise StreamFullError(
+            f"a stream of capacity {self._capacity} is full, and "
+            + (
+                "emit cannot wait for room: use aemit, or another overflow"
+                if self._overflow == "block"
+                else "overflow='error' says to fail"
+            )
+        )
 
     def _wake(self) -> None:
         if self._more is not None:
@@ -195,18 +218,14 @@ class _Buffer(Sink):
 
         await self._more.wait()
 
-    async def _wait_for_room(self, payload: Any) -> object:
-        if self._has_room():
-            return self(payload)
-
-        place = _Place(payload)
-        self._room_wanted.append(place)
-
+    async def _wait_for_room(self, place: _Place) -> object:
+        """Wait until it is in. Cancelled before that, it will not be."""
         try:
             await place.taken.wait()
         except BaseException:
-            if place in self._room_wanted:
-                self._room_wanted.remove(place)
+            with self._lock:
+                if place in self._room_wanted:
+                    self._room_wanted.remove(place)
 
             raise
 
@@ -214,10 +233,11 @@ class _Buffer(Sink):
 
     def pop(self) -> Any:
         """Give the oldest payload; let the next one in that waits for room."""
-        payload = self._items.popleft()
+        with self._lock:
+            payload = self._items.popleft()
 
-        if self._room_wanted:
-            self._let_in(self._room_wanted.popleft())
+            if self._room_wanted:
+                self._let_in(self._room_wanted.popleft())
 
         return payload
 
@@ -226,10 +246,11 @@ class _Buffer(Sink):
 
         Its emissions are under way and were heard: they must not be lost.
         """
-        self.ended = True
+        with self._lock:
+            self.ended = True
 
-        while self._room_wanted:
-            self._let_in(self._room_wanted.popleft())
+            while self._room_wanted:
+                self._let_in(self._room_wanted.popleft())
 
         self._wake()
 

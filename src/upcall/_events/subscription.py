@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ("Key", "Subscription", "name_of")
+__all__ = ("Key", "Subscription", "TableRef", "name_of")
 
 from collections.abc import Callable
 from itertools import count
@@ -25,13 +25,20 @@ _NUMBERS = count()
 class _Table(Protocol):
     """Where the subscriptions of one key are kept (see `table`)."""
 
-    key: Key
-
     def discard(self, subscription: Subscription[..., Any]) -> bool: ...
 
     def pause(self, subscription: Subscription[..., Any], *, paused: bool) -> None: ...
 
     def __contains__(self, subscription: Subscription[..., Any]) -> bool: ...
+
+
+class TableRef(ref[_Table]):
+    """How a subscription knows its table, which has it: a cycle would keep both."""
+
+    __slots__ = ("key",)
+
+    key: Key
+    """The key of the table, known beyond its end."""
 
 
 class _Extras:
@@ -76,7 +83,7 @@ class Subscription(Generic[P, R_co]):
     # users have the properties and methods below.
 
     def __init__(
-        self, table: _Table, callback: Callable[P, R_co], options: Options
+        self, table: TableRef, callback: Callable[P, R_co], options: Options
     ) -> None:
         self._table = table
         self.target = callback
@@ -141,7 +148,12 @@ class Subscription(Generic[P, R_co]):
     @property
     def active(self) -> bool:
         """Whether it hears emissions: neither cancelled, used up, nor paused."""
-        return not self.paused and self in self._table
+        return not self.paused and not self._ended
+
+    @property
+    def _ended(self) -> bool:
+        table = self._table()
+        return table is None or self not in table
 
     def cancel(self) -> bool:
         """End it, from the next emission on; runs that have started go on.
@@ -152,7 +164,8 @@ class Subscription(Generic[P, R_co]):
         Returns:
             Whether it had not ended before.
         """
-        ended = self._table.discard(self)
+        table = self._table()
+        ended = table is not None and table.discard(self)
 
         if ended and self.extras is not None:
             self.extras.drop_waiting()
@@ -161,11 +174,17 @@ class Subscription(Generic[P, R_co]):
 
     def pause(self) -> None:
         """Hear nothing, from the next emission on; what comes meanwhile is dropped."""
-        self._table.pause(self, paused=True)
+        self._pause(paused=True)
 
     def resume(self) -> None:
         """Hear again, from the next emission on."""
-        self._table.pause(self, paused=False)
+        self._pause(paused=False)
+
+    def _pause(self, *, paused: bool) -> None:
+        table = self._table()
+
+        if table is not None:
+            table.pause(self, paused=paused)
 
     def __enter__(self) -> Self:
         return self
@@ -181,7 +200,7 @@ class Subscription(Generic[P, R_co]):
     def __repr__(self) -> str:
         key = self.key if isinstance(self.key, str) else self.key.__qualname__
         state = "active" if not self.paused else "paused"
-        state = state if self in self._table else "ended"
+        state = "ended" if self._ended else state
 
         return (
             f"<Subscription {key!r} -> {describe(self.target)} ({self.place}), {state}>"

@@ -14,7 +14,7 @@ from weakref import ref
 
 from .envelope import Envelope
 from .options import Options
-from .subscription import Key, Subscription, name_of
+from .subscription import Key, Subscription, TableRef, name_of
 
 LOCK: Final = threading.RLock()
 """Held while subscriptions or plans change, never while a callback runs.
@@ -40,9 +40,11 @@ class Table:
     """
 
     __slots__ = (
+        "__weakref__",
         "_host",
         "_newest",
         "_odd",
+        "_own",
         "_shuffled",
         "_size",
         "_unnamed",
@@ -51,11 +53,13 @@ class Table:
         "sequential",
     )
 
-    def __init__(self, key: Key, host: Host) -> None:
+    def __init__(self, key: Key, host: ref[Host]) -> None:
         self.key = key
         self.sequential = False
         self.retained: deque[Envelope[Any]] | None = None
-        self._host = ref(host)
+        self._host = host
+        self._own = TableRef(self)
+        self._own.key = key
         self._newest: dict[object, Subscription[..., Any]] = {}
         self._size = 0
         self._odd = 0
@@ -67,7 +71,9 @@ class Table:
     ) -> Subscription[..., Any]:
         """Subscribe; emissions from now on see it."""
         with LOCK:
-            subscription: Subscription[..., Any] = Subscription(self, callback, options)
+            subscription: Subscription[..., Any] = Subscription(
+                self._own, callback, options
+            )
             name = subscription.name
             subscription.older = self._newest.pop(name, None)
             self._newest[name] = subscription

@@ -8,7 +8,13 @@ from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from upcall.errors import BusNotOpenError, NoRunningLoopError
+import anyio
+
+from upcall.errors import (
+    BusNotOpenError,
+    CallbackCancelledError,
+    NoRunningLoopError,
+)
 
 from . import emission
 from .background import Background
@@ -53,10 +59,15 @@ def _begin(
 ) -> None:
     """Start the emission, in the loop, unless somebody has cancelled it."""
     if background.expected(future) and future.set_running_or_notify_cancel():
-        background.start(_emit(future, run, payload, id))
+        background.start(_emit(background, future, run, payload, id))
+
+
+def _closed() -> BusNotOpenError:
+    return BusNotOpenError("the bus was closed before this was done")
 
 
 async def _emit(
+    background: Background,
     future: Future[list[Any]],
     run: Run,
     payload: object,
@@ -66,8 +77,17 @@ async def _emit(
         values = await emission.aemit(run, payload, id)
     except Exception as error:  # noqa: BLE001 (handed to whoever waits)
         future.set_exception(error)
+    except anyio.get_cancelled_exc_class():
+        if not background.is_cancelled():
+            future.set_exception(
+                CallbackCancelledError("it ended cancelled; nobody cancelled it")
+            )
+            return
+
+        future.set_exception(_closed())
+        raise
     except BaseException:
-        future.set_exception(BusNotOpenError("the bus was closed before this was done"))
+        future.set_exception(_closed())
         raise
     else:
         future.set_result(values)

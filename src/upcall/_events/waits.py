@@ -5,11 +5,12 @@ from __future__ import annotations
 __all__ = ("Wait", "Waits", "next_payload")
 
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from upcall._promises.home import Home
 from upcall._promises.promise import Promise, deferred, quiet
-from upcall.errors import BusNotOpenError
+from upcall.errors import BusNotOpenError, NoRunningLoopError
 
 from .policies import NOTHING
 from .subscription import Subscription
@@ -25,6 +26,7 @@ class Waits:
 
     def __init__(self) -> None:
         self._pending: set[_Waiting] = set()
+        self.ended = False
 
     def add(self, waiting: _Waiting) -> None:
         """Know of one."""
@@ -38,7 +40,9 @@ class Waits:
         return len(self._pending)
 
     def end(self) -> None:
-        """Reject all of them."""
+        """Reject all of them, and all that come later."""
+        self.ended = True
+
         for waiting in tuple(self._pending):
             waiting.refuse()
 
@@ -60,7 +64,8 @@ class _Waiting:
         if self._home.loop.is_here():
             self._settle(payload)
         else:
-            self._home.loop.call_soon_threadsafe(self._settle, payload)
+            with suppress(NoRunningLoopError):  # then nobody waits any more
+                self._home.loop.call_soon_threadsafe(self._settle, payload)
 
         return NOTHING
 
@@ -103,6 +108,9 @@ def next_payload(subscribe: Subscribe, home: Home, waits: Waits | None) -> Promi
         waiting.cancel()
         raise
 
+    if waits is not None and waits.ended:
+        waiting.refuse()
+
     return waiting.promise
 
 
@@ -110,6 +118,7 @@ class Wait(Generic[T_co]):
     """The awaitable of `wait_for`: subscribed already; given up when its await ends."""
 
     def __init__(self, promise: Promise[T_co]) -> None:
+        quiet(promise)  # it may well be settled before it is awaited
         self._promise = promise
 
     def __await__(self) -> Generator[Any, Any, T_co]:
