@@ -77,6 +77,7 @@ class FakeTransport:
     ) -> Answer:
         by_name = {name.lower(): value for name, value in headers}
         self.sent.append(Sent(url, by_name, body, timeout))
+        step = self._next(url)
         self._arrived.set()
         self._enter(url)
 
@@ -88,7 +89,7 @@ class FakeTransport:
         finally:
             self.in_flight[url] -= 1
 
-        return _answer(self._next(url))
+        return _answer(step)
 
     async def aclose(self) -> None:
         self.is_closed = True

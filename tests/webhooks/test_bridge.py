@@ -317,6 +317,23 @@ async def test_leaving_takes_what_the_bus_still_emits(tmp_path: Path) -> None:
         assert len(await again.deliveries()) == 6
 
 
+async def test_leaving_tells_what_could_not_be_stored() -> None:
+    """Before it ends, even if others go on using the outbox."""
+    reported: list[Exception] = []
+    outbox = Outbox("sqlite://")
+    await outbox.open()
+
+    async with Bus(on_error=lambda error, *_: reported.append(error)) as bus:
+        async with make_bridge(bus, outbox, deliver=False) as bridge:
+            await bridge.add(make_endpoint())
+            bus.emit("order.paid", 1, id="m1")
+            bus.emit("order.paid", 2, id="m1")
+
+        assert [type(error) for error in reported] == [ConflictError]
+
+    await outbox.close()
+
+
 async def test_event_after_leaving_is_refused_aloud() -> None:
     """Never dropped without a word, for as long as the bus is open."""
     heard: list[object] = []

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from tests.webhooks.asgi import Client, lifespan, request
-from tests.webhooks.signed import github, sources
+from tests.webhooks.signed import GITHUB, github, sources
 
 from upcall import Bus
 from upcall.cli.servers import Backend, listen, serving
-from upcall.webhooks.receiver import Receiver
+from upcall.webhooks.receiver import Receiver, Source
 from upcall.webhooks.transport.guard import Guard
 from upcall.webhooks.transport.post import PostTransport
 
@@ -33,6 +33,17 @@ async def test_a_mounted_receiver_finds_its_sources(
 
     answered = await request(
         receiver, path, b"{}", headers=github(b"{}"), root_path=root_path
+    )
+
+    assert answered.status == 202
+
+
+async def test_the_mount_point_itself_can_be_a_source() -> None:
+    """Below a prefix nothing is left of the path, which is the root then."""
+    receiver = Receiver(Bus(), [Source("/", scheme="github", secret=GITHUB)])
+
+    answered = await request(
+        receiver, "/hooks", b"{}", headers=github(b"{}"), root_path="/hooks"
     )
 
     assert answered.status == 202

@@ -11,7 +11,7 @@ import pytest
 from tests.webhooks.fakes import FakeTransport, Middle, accepts, make_endpoint
 
 from upcall.testing import ManualClock
-from upcall.webhooks._deliver.send import attempt_delivery
+from upcall.webhooks._deliver.send import Sender
 from upcall.webhooks._proto.answer import Answer, TransportError
 from upcall.webhooks._proto.delivery import Move
 from upcall.webhooks._proto.errors import BlockedError
@@ -45,12 +45,8 @@ def make_claim(*, attempt: int = 1, **changes: Any) -> Claim:
 
 async def attempt(transport: FakeTransport, claim: Claim | None = None) -> Outcome:
     """Make an attempt at noon."""
-    return await attempt_delivery(
-        claim or make_claim(),
-        transport=transport,
-        clock=ManualClock(NOON),
-        random=Middle(),
-    )
+    sender = Sender(transport, clock=ManualClock(NOON), random=Middle())
+    return await sender.attempt(claim or make_claim())
 
 
 async def test_attempt_sends_a_signed_body_with_all_headers() -> None:

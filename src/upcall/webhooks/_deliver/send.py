@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ("attempt_delivery",)
+__all__ = ("Sender",)
 
 import logging
 from collections.abc import Iterable
@@ -18,10 +18,10 @@ from upcall.webhooks._proto.delivery import Attempt
 from upcall.webhooks._proto.endpoint import Endpoint
 from upcall.webhooks._proto.errors import BlockedError
 from upcall.webhooks._proto.mask import mask_headers, mask_url
-from upcall.webhooks._proto.message import Message, headers_for, standard_body
+from upcall.webhooks._proto.message import headers_for, standard_body
 from upcall.webhooks._proto.schedule import DEFAULT
-from upcall.webhooks._proto.schemes import scheme
-from upcall.webhooks._proto.verdict import Bury, Verdict, decide, judge
+from upcall.webhooks._proto.schemes import Scheme, scheme
+from upcall.webhooks._proto.verdict import Bury, Decision, Verdict, decide, judge
 from upcall.webhooks.clock import Clock
 from upcall.webhooks.outbox.contract import Claim, Outcome
 from upcall.webhooks.transport.contract import Transport
@@ -30,6 +30,7 @@ _LOG: Final = logging.getLogger("upcall")
 _KEPT_BODY: Final = 4096
 _KEPT_HEADERS: Final = 4096
 _KEPT_TEXT: Final = 1000
+_SIGNERS: Final = 1000
 
 _Headers: TypeAlias = tuple[tuple[str, str], ...]
 _Found: TypeAlias = Answer | TransportError | BlockedError
@@ -41,71 +42,102 @@ class _Request:
     body: bytes
 
 
-async def attempt_delivery(
-    claim: Claim, *, transport: Transport, clock: Clock, random: Random
-) -> Outcome:
-    """Make one request, and return how it ended and what is to be done.
+class Sender:
+    """Makes attempts.
 
-    Whatever goes wrong is an outcome, too. Cancelled, it is not known whether the
-    request arrived.
+    Args:
+        transport: makes the requests.
+        clock: tells the time.
+        random: throws the dice for the jitter.
     """
-    endpoint, message = claim.endpoint, claim.message
-    started = clock.now()
 
-    try:
-        request = _sign(endpoint, message, now=started)
-    except OptionError as error:
-        found: _Found = BlockedError(f"it cannot be signed: {error}")
-        verdict: Verdict = Bury(reason=f"it cannot be signed: {error}")
-        request = _Request((), b"")
-    else:
-        found = await _post(endpoint, request, transport, claim)
-        verdict = judge(found, now=clock.now())
+    def __init__(self, transport: Transport, *, clock: Clock, random: Random) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._random = random
+        self._signers: dict[object, Scheme] = {}
 
-    ended = clock.now()
-    decision = decide(
-        verdict,
-        attempts=claim.attempt,
-        schedule=endpoint.schedule or DEFAULT,
-        now=ended,
-        random=random,
-    )
-    return Outcome(
-        claim=claim,
-        decision=attrs.evolve(decision, reason=_clean(decision.reason)),
-        attempt=_record(claim, request, found, started=started, ended=ended),
-        ended=ended,
-    )
+    async def attempt(self, claim: Claim) -> Outcome:
+        """Make one request, and return how it ended and what is to be done.
 
+        Whatever goes wrong is an outcome, too. Cancelled, it is not known whether the
+        request arrived.
+        """
+        started = self._clock.now()
 
-def _sign(endpoint: Endpoint, message: Message, *, now: float) -> _Request:
-    body = standard_body(message)
-    signer = scheme(endpoint.scheme, secret=endpoint.secret)
-    signed = signer.sign(body, id=message.id, timestamp=now, url=endpoint.url)
-    common = headers_for(message, scheme=endpoint.scheme)
-    headers = (*common, *endpoint.headers.items(), *signed.items())
-    return _Request(headers, body)
+        try:
+            request = self._sign(claim, now=started)
+        except OptionError as error:
+            found: _Found = BlockedError(f"it cannot be signed: {error}")
+            verdict: Verdict = Bury(reason=str(found))
+            request = _Request((), b"")
+        else:
+            found = await self._post(claim, request)
+            verdict = judge(found, now=self._clock.now())
 
-
-async def _post(
-    endpoint: Endpoint, request: _Request, transport: Transport, claim: Claim
-) -> _Found:
-    try:
-        return await transport.post(
-            endpoint.url,
-            headers=request.headers,
-            body=request.body,
-            timeout=endpoint.timeout,
+        ended = self._clock.now()
+        decision = decide(
+            verdict,
+            attempts=claim.attempt,
+            schedule=claim.endpoint.schedule or DEFAULT,
+            now=ended,
+            random=self._random,
         )
-    except (TransportError, BlockedError) as error:
-        return error
-    except Exception as error:  # noqa: BLE001 (logged, and on record)
-        # A transport of somebody else's that breaks its contract: it must not end the
-        # worker, and the delivery is tried again.
-        _LOG.exception(
-            "the transport failed", extra={"upcall_delivery": claim.delivery}
+        return Outcome(
+            claim=claim,
+            decision=_storable(decision),
+            attempt=_record(claim, request, found, started=started, ended=ended),
+            ended=ended,
         )
-        return TransportError("broken", f"{type(error).__name__}: {error}")
+
+    def _sign(self, claim: Claim, *, now: float) -> _Request:
+        endpoint, message = claim.endpoint, claim.message
+        body = standard_body(message)
+        signer = self._signer(endpoint)
+        signed = signer.sign(body, id=message.id, timestamp=now, url=endpoint.url)
+        common = headers_for(message, scheme=endpoint.scheme)
+        headers = (*common, *endpoint.headers.items(), *signed.items())
+        return _Request(headers, body)
+
+    def _signer(self, endpoint: Endpoint) -> Scheme:
+        """Return the scheme with its keys; to read them each time costs more than to
+        sign.
+        """
+        key = endpoint.scheme, endpoint.secret
+        found = self._signers.get(key)
+
+        if found is None:
+            if len(self._signers) >= _SIGNERS:
+                self._signers.clear()
+
+            found = self._signers[key] = scheme(*key)
+
+        return found
+
+    async def _post(self, claim: Claim, request: _Request) -> _Found:
+        endpoint = claim.endpoint
+
+        try:
+            return await self._transport.post(
+                endpoint.url,
+                headers=request.headers,
+                body=request.body,
+                timeout=endpoint.timeout,
+            )
+        except (TransportError, BlockedError) as error:
+            return error
+        except Exception as error:  # noqa: BLE001 (logged, and on record)
+            # A transport of somebody else's that breaks its contract: it must not end
+            # the worker, and the delivery is tried again.
+            _LOG.exception(
+                "the transport failed", extra={"upcall_delivery": claim.delivery}
+            )
+            return TransportError("broken", f"{type(error).__name__}: {error}")
+
+
+def _storable(decision: Decision) -> Decision:
+    reason = _clean(decision.reason)
+    return decision if reason is None else attrs.evolve(decision, reason=reason)
 
 
 def _record(

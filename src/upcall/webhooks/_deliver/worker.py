@@ -18,10 +18,10 @@ from random import Random
 from typing import Final, ParamSpec, TypeVar
 
 import anyio
-from anyio import CancelScope, create_task_group, get_cancelled_exc_class
+from anyio import CancelScope, create_task_group
 from anyio.abc import TaskGroup, TaskStatus
-from anyio.lowlevel import checkpoint_if_cancelled
 
+from upcall._loops.which import current_loop
 from upcall.webhooks._proto.delivery import State
 from upcall.webhooks._proto.errors import OutboxError
 from upcall.webhooks.clock import Clock
@@ -29,7 +29,7 @@ from upcall.webhooks.outbox.contract import Claim, Outcome, Settled, Turn
 from upcall.webhooks.outbox.outbox import Outbox
 from upcall.webhooks.transport.contract import Transport
 
-from .send import attempt_delivery
+from .send import Sender
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -47,6 +47,8 @@ _LONGEST_BREAK: Final = 60.0
 
 class Worker:
     """Delivers what waits in an outbox that is open, until it is stopped.
+
+    To be made in the event loop that runs it.
 
     Args:
         outbox: to be open for as long as the worker runs.
@@ -70,9 +72,9 @@ class Worker:
         report: Callable[[Exception], None] | None = None,
     ) -> None:
         self._outbox = outbox
-        self._transport = transport
+        self._sender = Sender(transport, clock=clock, random=random)
+        self._loop = current_loop()
         self._clock = clock
-        self._random = random
         self._slots = slots
         self._report = report or _log_error
         self._number = 0
@@ -193,33 +195,15 @@ class Worker:
         scope.cancel()
 
     async def _deliver(self, claim: Claim) -> None:
+        """Attempt it, and queue the outcome; the slot is free when that is written."""
         try:
-            if await self._is_unsent(claim):
-                return
-
-            outcome = await attempt_delivery(
-                claim,
-                transport=self._transport,
-                clock=self._clock,
-                random=self._random,
-            )
-            await self._settle(outcome)
-        finally:
-            self._count(claim, -1)
-            self._change.set()
-
-    async def _is_unsent(self, claim: Claim) -> bool:
-        """Tell whether we were stopped before anything was sent; then give it back."""
-        try:
-            await checkpoint_if_cancelled()
-        except get_cancelled_exc_class():
-            await self._give_back(claim)
+            if self._stopping:
+                await self._give_back(claim)
+            else:
+                self._settle(await self._sender.attempt(claim))
+        except BaseException:
+            self._free(claim)
             raise
-
-        if self._stopping:
-            await self._give_back(claim)
-
-        return self._stopping
 
     async def _give_back(self, claim: Claim) -> None:
         try:
@@ -227,17 +211,33 @@ class Worker:
         except OutboxError as error:
             self._report(error)
 
-    async def _settle(self, outcome: Outcome) -> None:
+        self._free(claim)
+
+    def _settle(self, outcome: Outcome) -> None:
+        """Queue an outcome: no cancellation can take it back."""
+
+        def done(result: Settled | BaseException) -> None:
+            self._free(outcome.claim)
+
+            if isinstance(result, Settled):
+                _log_outcome(outcome, result)
+            elif isinstance(result, Exception):
+                # The lease will end, and the delivery be attempted again: a duplicate,
+                # but no loss.
+                self._report(result)
+            else:
+                raise result
+
         try:
-            settled = await _shielded(
-                self._outbox.writer.perform_in_bulk(self._outbox.store.settle, outcome)
+            self._outbox.writer.queue_in_bulk(
+                self._outbox.store.settle, outcome, loop=self._loop, done=done
             )
         except OutboxError as error:
-            # The lease will end, and the delivery be attempted again: a duplicate, but
-            # no loss.
-            self._report(error)
-        else:
-            _log_outcome(outcome, settled)
+            done(error)
+
+    def _free(self, claim: Claim) -> None:
+        self._count(claim, -1)
+        self._change.set()
 
     async def _finish(self, group: TaskGroup) -> None:
         """Give what is in flight some time to finish, and cancel the rest."""
@@ -282,8 +282,22 @@ def _log_error(error: Exception) -> None:
 
 
 def _log_outcome(outcome: Outcome, settled: Settled) -> None:
+    if settled.late:
+        level, text = logging.WARNING, "an attempt ended after its lease was lost"
+    elif settled.state is State.DELIVERED:
+        level, text = logging.DEBUG, "a delivery was delivered"
+    elif settled.state is State.WAITING:
+        level, text = logging.INFO, "an attempt failed and will be made again"
+    else:
+        level, text = logging.WARNING, "a delivery was given up"
+
+    if _LOG.isEnabledFor(level):
+        _LOG.log(level, text, extra=_details(outcome))
+
+
+def _details(outcome: Outcome) -> dict[str, object]:
     claim, attempt = outcome.claim, outcome.attempt
-    extra = {
+    return {
         "upcall_delivery": claim.delivery,
         "upcall_message": claim.message.id,
         "upcall_event": claim.message.name,
@@ -293,12 +307,3 @@ def _log_outcome(outcome: Outcome, settled: Settled) -> None:
         "upcall_reason": outcome.decision.reason,
         "upcall_duration": attempt.duration,
     }
-
-    if settled.late:
-        _LOG.warning("an attempt ended after its lease was lost", extra=extra)
-    elif settled.state is State.DELIVERED:
-        _LOG.debug("a delivery was delivered", extra=extra)
-    elif settled.state is State.WAITING:
-        _LOG.info("an attempt failed and will be made again", extra=extra)
-    else:
-        _LOG.warning("a delivery was given up", extra=extra)

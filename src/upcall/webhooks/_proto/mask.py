@@ -6,6 +6,7 @@ __all__ = ("MASK", "mask_headers", "mask_url")
 
 import re
 from collections.abc import Container, Iterable
+from functools import lru_cache
 from typing import Final
 
 MASK: Final = "***"
@@ -26,9 +27,14 @@ def mask_headers(
         also: names in lower case whose values are masked whatever they are called.
     """
     return tuple(
-        (name, MASK if name.lower() in also or _SECRET.search(name) else value)
+        (name, MASK if name.lower() in also or _is_secret(name) else value)
         for name, value in headers
     )
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
+    return _SECRET.search(name) is not None
 
 
 def mask_url(url: str) -> str:

@@ -23,14 +23,17 @@ from sqlalchemy import (
     case,
     exists,
     func,
+    null,
     or_,
     select,
+    text,
     update,
 )
 
 from upcall.webhooks._proto.delivery import Move, State, sources
 from upcall.webhooks._proto.message import Message
 
+from .bulk import Bulk
 from .contract import LEASE_MARGIN, Claim, Turn
 from .endpoints import Register, Registered
 from .rows import AnyRow, from_ms, to_ms
@@ -106,13 +109,13 @@ _DUE: Final = (
 _MESSAGES: Final = select(message).where(
     message.c.id.in_(bindparam("ids", expanding=True))
 )
-_CLAIM: Final = (
+_CLAIM: Final = Bulk(
     update(delivery)
     .where(delivery.c.id == bindparam("number"))
     .values(
-        state=State.CLAIMED.value,
-        fence=delivery.c.fence + 1,
-        attempts=delivery.c.attempts + 1,
+        state=text("'claimed'"),
+        fence=text("fence + 1"),
+        attempts=text("attempts + 1"),
         worker=bindparam("who"),
         lease_until=bindparam("until"),
     )
@@ -122,14 +125,19 @@ _FREED: Final[dict[str, Any]] = {
     "worker": None,
     "lease_until": None,
 }
-_GIVE_BACK: Final = (
+_GIVE_BACK: Final = Bulk(
     update(delivery)
     .where(
         delivery.c.id == bindparam("number"),
         delivery.c.fence == bindparam("mark"),
         in_state(*sources(Move.GIVE_BACK)),
     )
-    .values(**_FREED, attempts=delivery.c.attempts - 1)
+    .values(
+        state=text("'waiting'"),
+        worker=null(),
+        lease_until=null(),
+        attempts=text("attempts - 1"),
+    )
 )
 _LAPSED: Final = "no answer on record: the worker was gone, or its lease over"
 _HIGHEST: Final = 2**62
@@ -214,8 +222,8 @@ def _claim(
         return ()
 
     entries = [register.by_number[row.endpoint_id].endpoint for row, _ in picked]
-    connection.execute(
-        _CLAIM,
+    _CLAIM.execute(
+        connection,
         [
             {
                 "number": row.id,
@@ -259,11 +267,10 @@ def _read_messages(
 
 def give_back(connection: Connection, claims: Sequence[Claim]) -> None:
     """Undo claims for which no request was sent; see `Store.give_back`."""
-    if claims:
-        connection.execute(
-            _GIVE_BACK,
-            [{"number": claim.delivery, "mark": claim.fence} for claim in claims],
-        )
+    _GIVE_BACK.execute(
+        connection,
+        [{"number": claim.delivery, "mark": claim.fence} for claim in claims],
+    )
 
 
 def lapse_expired(connection: Connection, register: Register, *, now: float) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 from upcall.webhooks._proto.errors import ConflictError
 from upcall.webhooks._proto.message import Message
 
+from .bulk import Bulk
 from .contract import Keep, Kept
 from .endpoints import Register
 from .rows import row_of_message, to_ms
@@ -19,14 +20,18 @@ from .schema import delivery, message
 
 _Content: TypeAlias = tuple[str, bytes]
 
-_INSERT_MESSAGE: Final = insert(message)
-_INSERT_DELIVERY: Final = insert(delivery).values(
-    message_id=select(message.c.id)
-    .where(message.c.uid == bindparam("message_uid"))
-    .scalar_subquery(),
-    endpoint_id=bindparam("endpoint"),
-    created_at=bindparam("created"),
-    due_at=bindparam("due"),
+_INSERT_MESSAGE: Final = Bulk(
+    insert(message), columns=("uid", "name", "version", "time", "data")
+)
+_INSERT_DELIVERY: Final = Bulk(
+    insert(delivery).values(
+        message_id=select(message.c.id)
+        .where(message.c.uid == bindparam("message_uid"))
+        .scalar_subquery(),
+        endpoint_id=bindparam("endpoint"),
+        created_at=bindparam("created"),
+        due_at=bindparam("due"),
+    )
 )
 _STORED: Final = select(message.c.uid, message.c.name, message.c.data).where(
     message.c.uid.in_(bindparam("uids", expanding=True))
@@ -87,15 +92,11 @@ def _compared(
 
 
 def _insert(connection: Connection, register: Register, keeps: Sequence[Keep]) -> None:
-    if not keeps:
-        return
-
-    connection.execute(
-        _INSERT_MESSAGE, [row_of_message(keep.message) for keep in keeps]
+    _INSERT_MESSAGE.execute(
+        connection, [row_of_message(each.message) for each in keeps]
     )
-    connection.execute(
-        _INSERT_DELIVERY,
-        [row for keep in keeps for row in _fanned_out(register, keep)],
+    _INSERT_DELIVERY.execute(
+        connection, [row for each in keeps for row in _fanned_out(register, each)]
     )
 
 

@@ -14,11 +14,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, null, select, update
 
 from upcall.webhooks._proto.delivery import FINISHED, MOVES, Move, State
 from upcall.webhooks._proto.window import Window
 
+from .bulk import Bulk
 from .contract import Outcome, Settled
 from .endpoints import Register, disable_endpoint
 from .rows import row_of_attempt, row_of_window, to_ms, window_from_row
@@ -38,8 +39,11 @@ _WINDOWS: Final = select(
     endpoint.c.failures,
     endpoint.c.paused_until,
 ).where(endpoint.c.id.in_(bindparam("ids", expanding=True)))
-_ATTEMPT: Final = insert(attempt)
-_MOVE: Final = (
+_ATTEMPT: Final = Bulk(
+    insert(attempt),
+    columns=[column.name for column in attempt.c if column.name != "id"],
+)
+_MOVE: Final = Bulk(
     update(delivery)
     .where(delivery.c.id == bindparam("number"), delivery.c.fence == bindparam("mark"))
     .values(
@@ -47,11 +51,11 @@ _MOVE: Final = (
         due_at=bindparam("due"),
         finished_at=bindparam("finished"),
         reason=bindparam("why"),
-        worker=None,
-        lease_until=None,
+        worker=null(),
+        lease_until=null(),
     )
 )
-_WINDOW: Final = (
+_WINDOW: Final = Bulk(
     update(endpoint)
     .where(endpoint.c.id == bindparam("number"))
     .values(
@@ -138,14 +142,11 @@ def _read_lines(connection: Connection, numbers: Iterable[int]) -> dict[int, _Li
 def _write(
     connection: Connection, known: Sequence[Outcome], rows: Sequence[dict[str, Any]]
 ) -> None:
-    if rows:
-        connection.execute(_MOVE, rows)
-
-    if known:
-        connection.execute(
-            _ATTEMPT,
-            [row_of_attempt(each.claim.delivery, each.attempt) for each in known],
-        )
+    _MOVE.execute(connection, rows)
+    _ATTEMPT.execute(
+        connection,
+        [row_of_attempt(each.claim.delivery, each.attempt) for each in known],
+    )
 
 
 def _adapt_endpoints(
@@ -166,9 +167,8 @@ def _adapt_endpoints(
 
     changed = [number for number in windows if windows[number] != before[number]]
 
-    if changed:
-        rows = [_row(number, windows[number]) for number in sorted(changed)]
-        connection.execute(_WINDOW, rows)
+    rows = [_row(number, windows[number]) for number in sorted(changed)]
+    _WINDOW.execute(connection, rows)
 
     gone = [outcome for outcome in applied if outcome.decision.gone]
 

@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-__all__ = ("Writer",)
+__all__ = ("BATCH", "Writer")
 
 import contextlib
 import logging
@@ -34,7 +34,7 @@ _R = TypeVar("_R")
 _S = TypeVar("_S")
 
 _LOG: Final = logging.getLogger("upcall")
-_BATCH: Final = 500
+BATCH: int = 500
 """How many operations go into one commit at most, so that nobody waits too long."""
 
 
@@ -218,7 +218,7 @@ class Writer:
             while not self._queue and self._last is None:
                 self._filled.wait()
 
-            number = min(_BATCH, len(self._queue))
+            number = min(BATCH, len(self._queue))
             tickets = [self._queue.popleft() for _ in range(number)]
             self._batch = [ticket for ticket in tickets if not ticket.withdrawn]
 

@@ -1,0 +1,295 @@
+"""The outbox: what group commit brings, and what durable delivery costs."""
+
+# Rates are taken by the clock on the wall: the loop, the writer's thread, the disk and
+# the server all have a part in them.
+
+from __future__ import annotations
+
+__all__ = ("run",)
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+import attrs
+from benchmarks.results import Result, skipped
+from benchmarks.transport import HEADERS, LOCAL, _serving as serving
+from upcall import Bus
+from upcall.webhooks import Bridge, Endpoint
+from upcall.webhooks._proto.answer import Answer
+from upcall.webhooks._proto.message import Message, standard_body
+from upcall.webhooks._proto.schemes import new_secret
+from upcall.webhooks.outbox import writer
+from upcall.webhooks.transport.post import PostTransport
+
+EMITTERS = 100
+AT_A_TIME = 50
+ENDPOINTS = 10
+FSYNC_MICROSECONDS = 1000
+SHIM = Path(__file__).with_name("slow_fsync.c")
+
+IN_MEMORY = "durable aemit, 100 emitters, against one commit each (in memory)"
+ON_DISK = "durable aemit, 100 emitters, against one commit each (1 ms fsync)"
+GATHERED = "events per commit, 100 emitters (1 ms fsync)"
+DELIVERY = "signed, durable deliveries, against the bare loop of the transport (rate)"
+
+
+@attrs.frozen
+class Emitted:
+    """How fast events were accepted."""
+
+    together: float
+    """Per second, with group commit."""
+
+    alone: float
+    """Per second, with one commit each."""
+
+    gathered: float
+    """Events per commit, with group commit."""
+
+
+def run(quick: bool) -> list[Result]:
+    """Measure in memory, on a disk that takes 1 ms for a sync, and end to end."""
+    return [_in_memory(quick=quick), *_on_slow_disk(quick=quick), _delivery(quick=quick)]
+
+
+# --- accepting ---
+
+
+def _in_memory(*, quick: bool) -> Result:
+    number = 300 if quick else 5000
+    found = [
+        anyio.run(_emit_both, "sqlite://", number, number // 3)
+        for _ in range(1 if quick else 5)
+    ]
+    together = max(each.together for each in found)
+    alone = max(each.alone for each in found)
+    note = f"{together:.0f}/s against {alone:.0f}/s"
+    return Result(IN_MEMORY, together / alone, 4, better="higher", note=note)
+
+
+async def _emit_both(url: str, number: int, number_alone: int) -> Emitted:
+    async with Bus() as bus, Bridge(bus, url, deliver=False) as bridge:
+        await bridge.add(_endpoint("https://example.com/", "order.paid"))
+        await _emit(bus, number // 10)
+        commits = bridge._outbox.writer.commits
+        together = await _rate(_emit, bus, number)
+        gathered = number / (bridge._outbox.writer.commits - commits)
+        batch, writer.BATCH = writer.BATCH, 1
+
+        try:
+            alone = await _rate(_emit, bus, number_alone)
+        finally:
+            writer.BATCH = batch
+
+    return Emitted(together, alone, gathered)
+
+
+async def _emit(bus: Bus, number: int) -> None:
+    left = iter(range(number))
+
+    async def emitter() -> None:
+        for each in left:
+            await bus.aemit("order.paid", {"number": each, "note": "x" * 300})
+
+    async with anyio.create_task_group() as group:
+        for _ in range(EMITTERS):
+            group.start_soon(emitter)
+
+
+async def _rate(work: Callable[[Any, int], Awaitable[None]], on: Any, number: int) -> float:
+    start = time.perf_counter()
+    await work(on, number)
+    return number / (time.perf_counter() - start)
+
+
+def _on_slow_disk(*, quick: bool) -> Sequence[Result]:
+    with tempfile.TemporaryDirectory(dir=_memory()) as directory:
+        shim = _compile(Path(directory))
+
+        if isinstance(shim, str):
+            return [skipped(ON_DISK, shim, limit=15), skipped(GATHERED, shim, limit=10)]
+
+        found = _emit_under(shim, Path(directory), quick=quick)
+
+    note = f"{found.together:.0f}/s against {found.alone:.0f}/s"
+    ratio = found.together / found.alone
+    return [
+        Result(ON_DISK, ratio, 15, better="higher", note=note),
+        Result(GATHERED, found.gathered, 10, better="higher", unit=""),
+    ]
+
+
+def _memory() -> str | None:
+    """Return a directory in memory, so that the real disk has no part in it."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def _compile(directory: Path) -> Path | str:
+    """Return the shim, or why there is none."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+
+    if compiler is None or not sys.platform.startswith("linux"):
+        return "needs a C compiler on Linux, to make a slow disk"
+
+    target = directory / "slow_fsync.so"
+    command = [compiler, "-shared", "-fPIC", "-o", str(target), str(SHIM), "-ldl"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return target if done.returncode == 0 else f"the shim does not compile: {done.stderr}"
+
+
+def _emit_under(shim: Path, directory: Path, *, quick: bool) -> Emitted:
+    """Emit in a process of its own, whose disk is slow."""
+    numbers = ["1000", "40"] if quick else ["20000", "1000"]
+    command = [sys.executable, "-m", "benchmarks.outbox"]
+    done = subprocess.run(
+        [*command, f"sqlite:///{directory}/outbox.db", *numbers],
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+        env={
+            **os.environ,
+            "LD_PRELOAD": str(shim),
+            "FSYNC_MICROSECONDS": str(FSYNC_MICROSECONDS),
+        },
+    )
+    return Emitted(**json.loads(done.stdout))
+
+
+# --- delivering ---
+
+
+def _delivery(*, quick: bool) -> Result:
+    number = 300 if quick else 4000
+
+    with serving(1) as ports:
+        found = [
+            anyio.run(_deliver_both, ports[0], number) for _ in range(1 if quick else 4)
+        ]
+
+    bare = max(each[0] for each in found)
+    durable = max(each[1] for each in found)
+    ratio = durable / bare
+    pairs = ", ".join(f"{ours / theirs:.2f}" for theirs, ours in found)
+    note = f"{durable:.0f}/s against {bare:.0f}/s; rounds {pairs}"
+    return Result(DELIVERY, ratio, 0.5, better="higher", note=note)
+
+
+async def _deliver_both(port: int, number: int) -> tuple[float, float]:
+    url = f"http://127.0.0.1:{port}/hooks"
+
+    async with PostTransport(LOCAL) as transport:
+        await _post(transport, url, AT_A_TIME)
+        start = time.perf_counter()
+        await _post(transport, url, number)
+        bare = number / (time.perf_counter() - start)
+
+    return bare, await _deliver(url, number)
+
+
+async def _post(transport: PostTransport, url: str, number: int) -> None:
+    left = iter(range(number))
+
+    async def poster() -> None:
+        for _ in left:
+            await transport.post(url, headers=HEADERS, body=b"x" * 1024, timeout=20)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(AT_A_TIME):
+            group.start_soon(poster)
+
+
+class Counting:
+    """A transport that tells when so many answers have come."""
+
+    def __init__(self, transport: PostTransport) -> None:
+        self._transport = transport
+        self._missing = 0
+        self._done = anyio.Event()
+
+    async def post(
+        self,
+        url: str,
+        *,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        timeout: float,  # noqa: ASYNC109 (as the contract has it)
+    ) -> Answer:
+        """Post, and count."""
+        answer = await self._transport.post(
+            url, headers=headers, body=body, timeout=timeout
+        )
+        self._missing -= 1
+
+        if self._missing == 0:
+            self._done.set()
+
+        return answer
+
+    async def aclose(self) -> None:
+        """Leave the transport open."""
+
+    @contextmanager
+    def expect(self, number: int) -> Iterator[anyio.Event]:
+        """Give an event for so many answers from now on."""
+        self._missing, self._done = number, anyio.Event()
+        yield self._done
+
+
+async def _deliver(url: str, number: int) -> float:
+    async with (
+        PostTransport(LOCAL) as transport,
+        Bus() as bus,
+        Bridge(
+            bus, "sqlite://", transport=(counting := Counting(transport)), guard=LOCAL
+        ) as bridge,
+    ):
+        for each in range(ENDPOINTS):
+            await bridge.add(_endpoint(f"{url}/{each}", f"order.paid{each}"))
+
+        # The windows grow in a first run, as they would in any program that goes on.
+        for count in (ENDPOINTS * 20, number):
+            with counting.expect(count) as done:
+                start = time.perf_counter()
+                await _emit_padded(bus, count)
+                await done.wait()
+
+        return number / (time.perf_counter() - start)
+
+
+async def _emit_padded(bus: Bus, number: int) -> None:
+    """Emit events whose bodies are as large as the bare loop's."""
+    left = iter(range(number))
+    payload = "x" * (1024 - _size_of_an_empty_one())
+
+    async def emitter() -> None:
+        for each in left:
+            await bus.aemit(f"order.paid{each % ENDPOINTS}", payload)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(AT_A_TIME):
+            group.start_soon(emitter)
+
+
+def _size_of_an_empty_one() -> int:
+    empty = Message(id="m", name="order.paid0", time=datetime.now(UTC), data=b'""')
+    return len(standard_body(empty))
+
+
+def _endpoint(url: str, name: str) -> Endpoint:
+    return Endpoint(url=url, events=[name], secret=new_secret(), concurrency=8)
+
+
+if __name__ == "__main__":
+    measured = anyio.run(_emit_both, sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    print(json.dumps(attrs.asdict(measured)))
