@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ("anyio_backend",)
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -28,3 +29,11 @@ BACKENDS = [
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     """Choose the event loop."""
     return request.param
+
+
+@pytest.fixture(autouse=True)
+def _measured() -> Iterator[None]:
+    """Go on measuring coverage: a full stack ends tracing, and some tests fill it."""
+    trace = sys.gettrace()
+    yield
+    sys.settrace(trace)

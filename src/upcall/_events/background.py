@@ -243,7 +243,7 @@ class Background:
         error: BaseException | None,
         grace: float | None,
         end_streams: Callable[[], None],
-    ) -> bool:
+    ) -> None:
         """Wait for all that runs, for ``grace`` seconds at most, and end it.
 
         What still runs may go on to emit, until nothing runs any more. Tasks of ours
@@ -270,8 +270,6 @@ class Background:
 
         if interrupted is not None and not caught:
             raise interrupted
-
-        return caught
 
     def _close(self) -> None:
         """Start nothing from now on; refuse what other threads have on its way."""

@@ -285,9 +285,9 @@ class _Emission:
                 return 0
 
             argument = entry.argument(self.payload, self.envelope)
-            self.plan.counts.calls += 1
 
             if entry.is_delayed:
+                self.plan.counts.calls += 1
                 entry.offer(argument, self._starter(entry))
                 return 1
 
@@ -299,6 +299,7 @@ class _Emission:
         if coroutine is None:
             return 0
 
+        self.plan.counts.calls += 1
         host, name = self.plan.host, self.plan.name
         assert host is not None
         host.start(coroutine, entry.subscription, self.envelope, name)
@@ -384,11 +385,11 @@ class _Emission:
     def _begin(self, entry: Entry, runs: list[Awaited]) -> None:
         try:
             if entry.admits(self.payload):
-                self.plan.counts.calls += 1
                 argument = entry.argument(self.payload, self.envelope)
                 coroutine = entry.begin(argument, awaited=True)
 
                 if coroutine is not None:
+                    self.plan.counts.calls += 1
                     runs.append(Awaited(entry.target, coroutine))
         except BaseException as error:  # noqa: BLE001 (kept, or raised again)
             self._keep(error, entry.target)
@@ -437,8 +438,6 @@ class _Emission:
 
     async def _finish_one(self, entry: Entry) -> Any:
         """Call one callback and wait for it; give its value, or how it `Failed`."""
-        self.plan.counts.calls += 1
-
         try:
             value = self._call_one(entry)
         except BaseException as error:  # noqa: BLE001 (handed on, or raised again)
@@ -448,15 +447,20 @@ class _Emission:
 
     def _call_one(self, entry: Entry) -> Any:
         argument = entry.argument(self.payload, self.envelope)
+        run: Any = NOTHING
+
+        if entry.is_async and not entry.is_delayed:
+            run = entry.begin(argument, awaited=True)
+
+            if run is None:
+                return NOTHING
+
+        self.plan.counts.calls += 1
 
         if entry.is_delayed:
             entry.offer(argument, self._starter(entry))
-            return NOTHING
 
-        if entry.is_async:
-            return entry.begin(argument, awaited=True) or NOTHING
-
-        return entry.call_waiting(argument)
+        return run if entry.is_async else entry.call_waiting(argument)
 
     def _keep(self, error: BaseException, callback: object) -> None:
         """Keep a failure; let out what is none."""

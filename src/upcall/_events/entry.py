@@ -160,12 +160,15 @@ class Entry:
         raise CallbackTimeoutError(f"it took longer than its timeout of {seconds} s")
 
     async def _work(self, argument: object) -> Any:
+        callback = self._callback()
+
         if self._options.thread:
             import anyio.to_thread  # noqa: PLC0415 (not worth it for those without)
 
-            value = await anyio.to_thread.run_sync(self._callback(), argument)
+            # In a tuple, for trio refuses a bare awaitable.
+            (value,) = await anyio.to_thread.run_sync(lambda: (callback(argument),))
         else:
-            value = self._callback()(argument)
+            value = callback(argument)
 
         return await cast("Awaitable[Any]", value) if is_awaitable(value) else value
 

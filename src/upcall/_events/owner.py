@@ -103,12 +103,12 @@ class Owner(Hub):
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> bool:
+    ) -> None:
         background, waits = self._opened()
         waits.end()
 
         try:
-            return await background.leave(error, self._grace, self._end_streams)
+            await background.leave(error, self._grace, self._end_streams)
         finally:
             waits.end()
             self._background = self._waits = None

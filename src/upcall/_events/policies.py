@@ -227,6 +227,7 @@ class Delay(_Policy):
 
         if not self._ticking:
             self._ticking, self._hurry = True, False
+            self._begin()
             start(self._tick())
         else:
             self._touch()
@@ -273,6 +274,9 @@ class Delay(_Policy):
         if self._event is not None:
             self._event.set()
 
+    def _begin(self) -> None:
+        """Do what is to be done before the timer ticks."""
+
     @abstractmethod
     def _touch(self) -> None:
         """Hear of a newer run while the timer ticks."""
@@ -304,12 +308,18 @@ class _Throttle(Delay):
     def _touch(self) -> None:
         """The interval goes on; the newest is taken at its end."""
 
-    async def _keep_time(self) -> None:
-        while self._pending is not None:
-            self._fire()
+    def _begin(self) -> None:
+        self._fire()
 
+    async def _keep_time(self) -> None:
+        while True:
             if not self._hurry:
                 await self._pause()
+
+            if self._pending is None:
+                return
+
+            self._fire()
 
 
 def make_gate(options: Options) -> Gate | None:
