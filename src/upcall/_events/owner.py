@@ -188,9 +188,10 @@ class Owner(Hub):
 
     def _not_open(self, what: str) -> BusNotOpenError:
         state = "closed" if self._background is not None else "not open"
+
         return BusNotOpenError(
-            f"{what}, and the bus is {state}: open it with `async with bus:`, or "
-            "await aemit"
+            f"{what} only in an open bus; this one is {state}: open it with `async with "
+            "bus:`, or await aemit"
         )
 
     def start(
@@ -255,7 +256,7 @@ class Owner(Hub):
     ) -> Future[list[Any]]:
         """Begin an awaited emission from any thread."""
         if self._background is None or self._background.closed:
-            raise self._not_open("emit_threadsafe needs an open bus")
+            raise self._not_open("emit_threadsafe works")
 
         return emit_from_thread(self._background, run, payload, id)
 
