@@ -190,8 +190,8 @@ class Owner(Hub):
         state = "closed" if self._background is not None else "not open"
 
         return BusNotOpenError(
-            f"{what} only in an open bus; this one is {state}: open it with `async with "
-            "bus:`, or await aemit"
+            f"{what} only in an open bus; this one is {state}: open it with "
+            "`async with bus:`, or await aemit"
         )
 
     def start(

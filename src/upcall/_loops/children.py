@@ -144,4 +144,4 @@ class Children(ABC):
         if cause is not None and cause is not error and not caught:
             raise cause
 
-        return caught
+        return caught and error is not None
