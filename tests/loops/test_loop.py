@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ()
 
 import asyncio
+import gc
 import logging
 from contextvars import ContextVar, copy_context
 from typing import Any
@@ -154,9 +155,11 @@ def test_a_loop_that_has_ended_says_so(run: str) -> None:
 
     loop: Loop = RUNS[run](main)
 
-    for call in (loop.call_soon, loop.call_soon_threadsafe):
+    for call in (loop.call_soon, loop.call_soon_threadsafe) * 2:
         with pytest.raises(NoRunningLoopError, match="has ended: make promises anew"):
             call(print)
+
+        gc.collect()  # and then the native loop is no more
 
     async def work() -> None:
         raise AssertionError("it was run")

@@ -232,9 +232,7 @@ async def test_map_gives_results_in_input_order() -> None:
     """Rule 62: whoever was first; sync and async functions alike."""
 
     async def slow(number: int) -> int:
-        for _ in range(5 - number):
-            await anyio.lowlevel.checkpoint()
-
+        await turns(10 * (5 - number))
         return number * 10
 
     assert await Promise.map(range(5), slow) == [0, 10, 20, 30, 40]
@@ -349,6 +347,25 @@ async def test_cancelling_map_gives_up_the_item_it_waits_for() -> None:
     promise.cancel()
 
     assert item.state == "rejected"
+
+
+async def test_calls_of_map_that_fail_in_one_turn_count_once() -> None:
+    """The second is unheard, though its job is in the queue."""
+    error = Boom()
+    gate, _, reject = Promise[int].with_resolvers()
+    promise = Promise.map([1, 2, 3], lambda _: gate)
+    await turns()
+    reject(error)
+
+    assert await outcome(promise) == ("rejected", error)
+
+
+async def test_a_combination_of_nothing_can_be_cancelled() -> None:
+    """Before its job has come."""
+    for function in MANY.values():
+        assert function([]).cancel()
+
+    await drained()
 
 
 @pytest.mark.parametrize("bad", [0, -1])

@@ -288,6 +288,15 @@ async def test_a_delay_can_be_cancelled_on_both_sides_of_its_timer() -> None:
     assert delayed.state == "rejected"
 
 
+async def test_a_timer_cancelled_with_its_job_in_the_queue() -> None:
+    """The parent has ended, and the job that would tell comes to nothing."""
+    for method in (Promise.delay, Promise.timeout):
+        promise = method(Promise.resolve(1), 60)
+        assert promise.cancel()
+        await drained()
+        assert promise.state == "rejected"
+
+
 @pytest.mark.parametrize("bad", [-1, -0.001, float("nan")])
 async def test_a_time_has_to_be_one(bad: float) -> None:
     """At the call, with the value in the message."""

@@ -85,6 +85,20 @@ async def test_awaiting_late_is_told_too(unhandled: Told) -> None:
     unhandled.clear()
 
 
+async def test_a_late_handler_is_logged_by_default(
+    unhandled: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Rule 45: so that who reads of a rejection reads of its handling, too."""
+    caplog.set_level(logging.INFO, "upcall")
+    promise = Promise.reject(Boom())
+    await drained()
+    promise.catch(lambda _: None)
+
+    assert [record.levelno for record in caplog.records] == [logging.INFO]
+    assert "handled after all" in caplog.text
+    unhandled.clear()
+
+
 async def test_only_the_ends_of_chains_are_told(unhandled: Told) -> None:
     """Rule 44: handling hands the duty on to the children; each branch has its own."""
     error = Boom()

@@ -33,14 +33,9 @@ class AsyncioLoop(Loop):
         self._open().call_soon(function, *args)
 
     def call_soon_threadsafe(self, function: Callable[..., object], *args: Any) -> None:
-        native = self._open()
-
         try:
-            native.call_soon_threadsafe(function, *args)
-        except RuntimeError:
-            if not native.is_closed():
-                raise
-
+            self._open().call_soon_threadsafe(function, *args)
+        except RuntimeError:  # it was closed in this moment, or before
             raise _ended() from None
 
     def waiter(self) -> _Waiter:

@@ -51,10 +51,11 @@ class Loop(ABC):
         self.jobs = JobQueue(self._soon)
         self.local: dict[object, Any] = {}
         # The table keeps us as long as the native loop lives. A strong reference to
-        # it would keep both for ever.
-        key = id(native)
-        self._native: Callable[[], Any] = ref(native, lambda _: _loops.pop(key, None))
-        _loops[key] = self
+        # it would keep both for ever. The callback has its own name for the table: a
+        # global one is gone when the interpreter ends.
+        key, loops = id(native), _loops
+        self._native: Callable[[], Any] = ref(native, lambda _: loops.pop(key, None))
+        loops[key] = self
 
     @classmethod
     def of(cls, native: object) -> Self:

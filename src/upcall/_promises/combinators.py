@@ -10,6 +10,7 @@ from __future__ import annotations
 
 __all__ = ("all_of", "all_settled_of", "any_of", "element", "home_among", "race_of")
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -97,7 +98,7 @@ def _gather(
     return cell
 
 
-class _Gathering:
+class _Gathering(ABC):
     """What a combined cell waits for, and what it makes of it."""
 
     __slots__ = ("_elements", "_left", "_outcomes", "cell")
@@ -129,13 +130,15 @@ class _Gathering:
         elements, self._elements = self._elements, []
         return [idle for cell, listener in elements for idle in leave(cell, listener)]
 
+    @abstractmethod
     def judge(self, element: Cell[Any]) -> tuple[Any] | None:
         """Tell what to note of an element; None if it decides for all."""
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def conclude(self, outcomes: Sequence[Any]) -> None:
         """Settle the cell by what was noted of all elements."""
-        raise NotImplementedError
+        ...
 
     def _hear(self, index: int, element: Cell[Any]) -> None:
         if not is_pending(self.cell):

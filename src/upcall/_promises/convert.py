@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ("callbackify", "promisify")
 
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, ParamSpec
@@ -117,7 +118,7 @@ def callbackify(
     return called_back
 
 
-class _End:
+class _End(ABC):
     """A callback that settles a promise, from whatever thread it is called."""
 
     def __init__(self, home: Home, resolve: Resolve[Any], reject: Reject) -> None:
@@ -131,9 +132,10 @@ class _End:
         else:
             self._loop.call_soon_threadsafe(self.settle, *args)
 
+    @abstractmethod
     def settle(self, *args: Any) -> None:
         """Settle the promise, in its loop's thread."""
-        raise NotImplementedError
+        ...
 
 
 class _Value(_End):

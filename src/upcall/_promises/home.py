@@ -76,6 +76,11 @@ class Home:
         """Hear that a promise told to `report` is handled after all."""
         if _hooks.handled is not None:
             _hooks.handled(promise)
+        else:
+            import logging  # noqa: PLC0415 (`import upcall` is not to bring it)
+
+            text = "a rejection that was told as unhandled is handled after all"
+            logging.getLogger("upcall").info(text, extra={"upcall_promise": promise})
 
 
 def loop_home() -> Home:
@@ -108,7 +113,7 @@ def set_unhandled_rejection_hook(
             the default: the loop's exception handler on asyncio, the logger ``upcall``
             on trio. An `Exception` that it raises goes there too.
         handled: called as ``handled(promise)`` when a promise that was told of is
-            handled after all.
+            handled after all. By default, that is logged (INFO, logger ``upcall``).
     """
     _hooks.unhandled = hook
     _hooks.handled = handled

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 __all__ = ("delayed", "timed")
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextvars import copy_context
 from typing import Any, Generic, TypeVar
@@ -44,7 +45,7 @@ def delayed(parent: C, seconds: float) -> C:
     return _Delay(parent, seconds).cell
 
 
-class _Timing(Generic[C]):
+class _Timing(ABC, Generic[C]):
     """A timer, as what a cell waits for beside its parent."""
 
     __slots__ = ("_parent", "_seconds", "_timer", "cell")
@@ -61,13 +62,15 @@ class _Timing(Generic[C]):
         lock(self.cell, self)
         listen(parent, self.hear)
 
+    @abstractmethod
     def hear(self, parent: Cell[Any]) -> None:
         """Hear that the parent is settled."""
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def expire(self) -> None:
         """Hear that the time is over."""
-        raise NotImplementedError
+        ...
 
     def let_go(self) -> Sequence[Cell[Any]]:
         """Stop the timer, and consume the parent no more."""
@@ -75,9 +78,12 @@ class _Timing(Generic[C]):
         return leave(self._parent, self.hear)
 
     def _start(self) -> None:
+        coroutine = self._sleep()
+
         try:
-            self._timer = home_of(self.cell).spawn(self._sleep(), copy_context())
+            self._timer = home_of(self.cell).spawn(coroutine, copy_context())
         except Exception as error:  # noqa: BLE001 (it becomes the reason)
+            coroutine.close()
             settle(self.cell, REJECTED, error)
             leave(self._parent, self.hear)
             del self  # see `_react` in the machine
