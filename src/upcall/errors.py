@@ -112,7 +112,7 @@ class AllRejectedError(UpcallError):
     """
 
     def __init__(self, errors: Sequence[BaseException] = ()) -> None:
-        self.errors = tuple(errors)
+        self.errors: tuple[BaseException, ...] = tuple(errors)
         found = ", ".join(repr(e) for e in self.errors[:3])
         more = ", ..." if len(self.errors) > 3 else ""  # noqa: PLR2004
         text = f"all of them were rejected: {found}{more}" if found else "nothing given"

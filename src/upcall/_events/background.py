@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import anyio
 
 from upcall._loops.families import open_children
-from upcall._loops.loop import Loop
+from upcall._loops.loop import Loop, OwnedTask
 from upcall._loops.which import current_loop
 from upcall._promises.home import Home
 from upcall._promises.promise import Promise
@@ -311,10 +311,20 @@ class _BusHome(Home):
 
     def spawn(
         self, coroutine: Coroutine[Any, Any, object], context: Context
-    ) -> _Scoped:
-        """Run it in the bus, in a scope of its own."""
-        task = _Scoped(coroutine)
-        self._background.start(task.run(), context)
+    ) -> OwnedTask:
+        """Run it in the bus, in a scope of its own.
+
+        Raises:
+            BusNotOpenError: the bus has closed; the coroutine is closed too.
+        """
+        task = OwnedTask(self._background.loop, coroutine)
+
+        try:
+            self._background.start(task.run(), context)
+        except BusNotOpenError:
+            task.close()
+            raise
+
         return task
 
     def report(self, promise: Promise[Any], reason: BaseException) -> None:
@@ -323,30 +333,6 @@ class _BusHome(Home):
 
         if isinstance(reason, Exception):
             self._report(reason, None, None)
-
-
-class _Scoped:
-    """A coroutine in a scope of its own, so that it can be cancelled alone."""
-
-    __slots__ = ("_cancelled", "_coroutine", "_scope")
-
-    def __init__(self, coroutine: Coroutine[Any, Any, object]) -> None:
-        self._coroutine = coroutine
-        self._scope: anyio.CancelScope | None = None
-        self._cancelled = False
-
-    async def run(self) -> None:
-        with anyio.CancelScope() as self._scope:
-            if self._cancelled:
-                self._scope.cancel()
-
-            await self._coroutine
-
-    def cancel(self) -> None:
-        self._cancelled = True
-
-        if self._scope is not None:
-            self._scope.cancel()
 
 
 class _Task:

@@ -12,7 +12,7 @@ from weakref import ref
 
 from .kinds import describe, is_async, place_of
 from .options import DEFAULT, Options
-from .policies import make_delay, make_gate
+from .policies import Delay, Gate, make_delay, make_gate
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -47,11 +47,11 @@ class _Extras:
     __slots__ = ("delay", "gate", "owner", "owner_id", "ticket")
 
     def __init__(self, options: Options) -> None:
-        self.gate = make_gate(options)
-        self.delay = make_delay(options)
+        self.gate: Gate | None = make_gate(options)
+        self.delay: Delay | None = make_delay(options)
         self.ticket: list[None] = [None] if options.once else []
         self.owner: ref[Any] | None = None
-        self.owner_id = 0
+        self.owner_id: int = 0
 
     def drop_waiting(self) -> None:
         for policy in (self.delay, self.gate):
@@ -79,6 +79,9 @@ class Subscription(Generic[P, R_co]):
         "target",
     )
 
+    is_async: bool
+    target: Callable[P, R_co]
+
     # The attributes without an underscore are for the other modules of this room;
     # users have the properties and methods below.
 
@@ -87,10 +90,10 @@ class Subscription(Generic[P, R_co]):
     ) -> None:
         self._table = table
         self.target = callback
-        self.options = options
-        self.number = next(_NUMBERS)
+        self.options: Options = options
+        self.number: int = next(_NUMBERS)
         self.older: Subscription[..., Any] | None = None
-        self.paused = False
+        self.paused: bool = False
         self.extras: _Extras | None = None
 
         if options is DEFAULT:

@@ -54,8 +54,8 @@ class Table:
     )
 
     def __init__(self, key: Key, host: ref[Host]) -> None:
-        self.key = key
-        self.sequential = False
+        self.key: Key = key
+        self.sequential: bool = False
         self.retained: deque[Envelope[Any]] | None = None
         self._host = host
         self._own = TableRef(self)

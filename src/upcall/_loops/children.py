@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-__all__ = ("Children", "Failed")
+__all__ = ("Children", "Failed", "unlinked")
 
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
@@ -26,6 +26,16 @@ class Failed:
     """What stands in a list of results for a child that raised."""
 
     error: Exception
+
+
+def unlinked(outcomes: list[Any]) -> list[Any]:
+    """Move outcomes into a list that the frames of the children do not know.
+
+    Their errors know these frames: so they would keep themselves, and the payload.
+    """
+    moved = outcomes.copy()
+    outcomes.clear()
+    return moved
 
 
 class Children(ABC):

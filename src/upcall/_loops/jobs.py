@@ -37,8 +37,8 @@ class JobQueue:
         self._soon = soon
         self._jobs: deque[Job] = deque()
         self._closing: list[Job] = []
-        self.put = self._jobs.append
-        self.armed = False
+        self.put: Callable[[Job], None] = self._jobs.append
+        self.armed: bool = False
 
     def later(self, job: Callable[..., object], *args: Any) -> None:
         """Run the job after those that wait already, in this turn or the next."""

@@ -47,8 +47,8 @@ class Loop(ABC):
     __slots__ = ("__weakref__", "_native", "jobs", "local", "thread")
 
     def __init__(self, native: object) -> None:
-        self.thread = get_ident()
-        self.jobs = JobQueue(self._soon)
+        self.thread: int = get_ident()
+        self.jobs: JobQueue = JobQueue(self._soon)
         self.local: dict[object, Any] = {}
         # The table keeps us as long as the native loop lives. A strong reference to
         # it would keep both for ever. The callback has its own name for the table: a

@@ -17,7 +17,7 @@ import anyio
 
 from upcall.errors import CallbackCancelledError
 
-from .children import Children, Failed
+from .children import Children, Failed, unlinked
 
 
 def fits() -> bool:
@@ -46,7 +46,8 @@ async def run_all(coroutines: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
     if fatal:
         raise fatal[0]
 
-    return [_cancelled() if each is _UNFINISHED else each for each in outcomes]
+    outcomes = [_cancelled() if each is _UNFINISHED else each for each in outcomes]
+    return unlinked(outcomes)
 
 
 _UNFINISHED: Final = object()

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import trio
 
-from .children import Children, Failed
+from .children import Children, Failed, unlinked
 
 
 def fits() -> bool:
@@ -36,7 +36,7 @@ async def run_all(coroutines: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
     except BaseExceptionGroup as group:
         raise _bare(group) from None
 
-    return outcomes
+    return unlinked(outcomes)
 
 
 def _bare(group: BaseExceptionGroup[BaseException]) -> BaseException:

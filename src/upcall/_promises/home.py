@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from upcall._loops.jobs import JobQueue
 from upcall._loops.loop import Handle, Loop
 from upcall._loops.which import current_loop
 from upcall.errors import WrongLoopError
@@ -33,8 +34,8 @@ class Home:
     __slots__ = ("__weakref__", "jobs", "loop")
 
     def __init__(self, loop: Loop) -> None:
-        self.loop = loop
-        self.jobs = loop.jobs
+        self.loop: Loop = loop
+        self.jobs: JobQueue = loop.jobs
 
     def check_loop(self) -> None:
         """Make sure that the loop of this home runs here.

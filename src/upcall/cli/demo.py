@@ -98,8 +98,8 @@ class Demo:
     """One run of the demo."""
 
     def __init__(self, payloads: Sequence[Payload], *, backend: Backend) -> None:
-        self.tally = Tally(posted=len(payloads))
-        self.progress = Progress(sys.stderr)
+        self.tally: Tally = Tally(posted=len(payloads))
+        self.progress: Progress = Progress(sys.stderr)
         self._payloads = payloads
         self._backend: Backend = backend
         self._github = secrets.token_hex(16)

@@ -40,9 +40,9 @@ class DemoEndpoint:
 
     def __init__(self, secret: str) -> None:
         self.handled: dict[str, bytes] = {}
-        self.failed = 0
-        self.copies = 0
-        self.forged = 0
+        self.failed: int = 0
+        self.copies: int = 0
+        self.forged: int = 0
         self._key = b64decode(secret.removeprefix("whsec_"))
         self._known: set[str] = set()
 

@@ -15,6 +15,7 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Return the time in Unix seconds. May be called from any thread."""
+        ...
 
     async def sleep(self, seconds: float) -> None:
         """Return when ``seconds`` have gone by on this clock."""

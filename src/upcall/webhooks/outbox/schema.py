@@ -49,7 +49,7 @@ from upcall.webhooks._proto.delivery import FINISHED, State
 
 SCHEMA_VERSION: Final = 1
 
-metadata = MetaData()
+metadata: MetaData = MetaData()
 
 _NUMBER: Final = BigInteger().with_variant(Integer, "sqlite")
 """A primary key that counts; SQLite counts only in columns of type INTEGER."""
@@ -59,12 +59,9 @@ def _listed(states: Iterable[State]) -> str:
     return ", ".join(f"'{state}'" for state in sorted(states))
 
 
-def in_state(*states: State) -> ColumnElement[bool]:
-    """Return the condition that a delivery is in one of these states."""
-    if len(states) == 1:
-        return delivery.c.state == literal_column(f"'{states[0]}'")
-
-    return delivery.c.state.in_([literal_column(f"'{state}'") for state in states])
+def in_state(state: State) -> ColumnElement[bool]:
+    """Return the condition that a delivery is in this state."""
+    return delivery.c.state == literal_column(f"'{state}'")
 
 
 def _index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
@@ -78,7 +75,7 @@ def _index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
     )
 
 
-meta = Table(
+meta: Table = Table(
     "upcall_meta",
     metadata,
     Column("name", Text, primary_key=True),
@@ -86,7 +83,7 @@ meta = Table(
 )
 """Numbers by name: "schema_version", "endpoint_changes"."""
 
-endpoint = Table(
+endpoint: Table = Table(
     "upcall_endpoint",
     metadata,
     Column("id", _NUMBER, primary_key=True),
@@ -113,7 +110,7 @@ endpoint = Table(
 )
 """What the user gave ("sealed" has secrets and headers); the window; the rest."""
 
-message = Table(
+message: Table = Table(
     "upcall_message",
     metadata,
     Column("id", _NUMBER, primary_key=True),
@@ -125,7 +122,7 @@ message = Table(
     sqlite_autoincrement=True,
 )
 
-delivery = Table(
+delivery: Table = Table(
     "upcall_delivery",
     metadata,
     Column("id", _NUMBER, primary_key=True),
@@ -177,7 +174,7 @@ delivery = Table(
     sqlite_autoincrement=True,
 )
 
-attempt = Table(
+attempt: Table = Table(
     "upcall_attempt",
     metadata,
     Column("id", _NUMBER, primary_key=True),
@@ -205,7 +202,7 @@ attempt = Table(
     ),
 )
 
-worker = Table(
+worker: Table = Table(
     "upcall_worker",
     metadata,
     Column("id", _NUMBER, primary_key=True),
