@@ -10,8 +10,6 @@ __all__ = ("Hub",)
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from copy import copy
-from itertools import repeat
 from typing import Any, Protocol, TypeVar
 from weakref import ref
 
@@ -70,7 +68,7 @@ class Hub:
         self._apart = _Apart(ref(self))
         self._waits: Waits | None = None
         self._counts = Counts()
-        self._retired: dict[ref[Run], repeat[int]] = {}
+        self._retired: dict[ref[Run], Plan] = {}
 
     # Subscribing
 
@@ -244,7 +242,7 @@ class Hub:
 
         if run is not None and self.as_host is not None:
             # An emission may be under way, and is counted when it is over.
-            self._retired[ref(run, self._sum_up)] = plan_of(run).tally
+            self._retired[ref(run, self._sum_up)] = plan_of(run)
 
     def _sum_up(self, run: ref[Run]) -> None:
         with LOCK:
@@ -255,11 +253,8 @@ class Hub:
         with LOCK:
             found = attrs.evolve(self._counts)
 
-            for tally in self._retired.values():
-                _add(found, tally)
-
-            for run in self._runs.values():
-                _add(found, plan_of(run).tally)
+            for plan in (*self._retired.values(), *map(plan_of, self._runs.values())):
+                _add(found, plan)
 
         return found
 
@@ -444,11 +439,11 @@ class Hub:
         raise refused(None, plan.name)
 
 
-def _add(counts: Counts, tally: repeat[int]) -> None:
+def _add(counts: Counts, plan: Plan) -> None:
     """Count the emissions of a calm plan, and their calls."""
-    number = emitted(tally)
+    number = 0 if plan.tally is None else emitted(plan.tally)
     counts.emissions += number
-    counts.calls += number * next(copy(tally))
+    counts.calls += number * plan.width
 
 
 def _nothing(_: object) -> None:
