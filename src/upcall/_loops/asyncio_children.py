@@ -6,17 +6,19 @@
 #   behave as anyio's do.
 # How: anyio keeps for each task a TaskState that names its scope, and for each scope
 #   the set of its tasks, which it cancels again on every turn until they have ended.
-#   Those three names are private to anyio. If they are not as we know them, or the loop
-#   makes its tasks in a way of its own (eager tasks start before we could hang them
-#   anywhere), `fits` says so and anyio's own group does the work (plain_children).
+#   Those three names are private to anyio. If they are not as we know them, `fits` says
+#   so and anyio's own group does the work (plain_children).
+# Task factories are passed by: an eager one would start a task before we could hang it
+#   anywhere. anyio does the same.
 
 from __future__ import annotations
 
 __all__ = ("fits", "make", "run_all")
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context
+from functools import partial
 from typing import Any
 
 from anyio import CancelScope
@@ -36,8 +38,16 @@ except (ImportError, AttributeError):  # pragma: no cover (a later anyio)
 
 
 def fits() -> bool:
-    """Tell whether tasks can be hung into scopes in the running loop."""
-    return _known and asyncio.get_running_loop().get_task_factory() is None
+    """Tell whether tasks can be hung into scopes."""
+    return _known
+
+
+def _maker(loop: asyncio.AbstractEventLoop) -> Callable[..., asyncio.Task[Any]]:
+    """Return what makes tasks that do not start before the next turn."""
+    if loop.get_task_factory() is None:
+        return loop.create_task
+
+    return partial(asyncio.Task, loop=loop)
 
 
 def _members(scope: Any) -> set[asyncio.Task[Any]]:
@@ -70,7 +80,7 @@ async def run_all(coroutines: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
     What `_Hook` does is written out here: a call for each task would cost a tenth.
     """
     loop = asyncio.get_running_loop()
-    create, parent = loop.create_task, id(asyncio.current_task())
+    create, parent = _maker(loop), id(asyncio.current_task())
     left = len(coroutines)
     waiter: asyncio.Future[None] | None = None
     tasks: list[asyncio.Task[Any]] = []
@@ -144,7 +154,7 @@ class _AsyncioChildren(Children):
         return task is None or task.cancelling() > 0
 
     def start(self, coroutine: Coroutine[Any, Any, object], context: Context) -> None:
-        task = self._loop.create_task(coroutine, context=context)
+        task = _maker(self._loop)(coroutine, context=context)
         self._hook.hang(task)
         self.started()
         task.add_done_callback(self._ended)
