@@ -211,7 +211,7 @@ def _no_garbage() -> Iterator[None]:
 def _shown(seconds: float) -> str:
     """Show a duration in the unit that fits it."""
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= size:
+        if seconds >= size * 0.9995:
             return f"{seconds / size:.3g} {unit}"
 
     return f"{seconds / 1e-9:.3g} ns"

@@ -13,6 +13,7 @@ import pytest
 from upcall import (
     Bus,
     CallbackErrors,
+    Signal,
 )
 
 
@@ -209,3 +210,175 @@ async def test_sequential_signal_finishes_each_before_the_next() -> None:
         assert bus.emit("a") == 3
         assert log == ["first"]
     assert log == ["first", "slow begins", "slow ends", "last"]
+
+
+async def test_sequential_signal_finishes_what_sync_callbacks_returned() -> None:
+    """Though nobody knew that they were async."""
+    bus = Bus()
+    bus.signal("a", sequential=True)
+    log: list[str] = []
+
+    async def work(name: str) -> str:
+        log.append(f"+{name}")
+        await anyio.lowlevel.checkpoint()
+        log.append(f"-{name}")
+        return name
+
+    bus.on("a", lambda _: work("one"))
+    bus.on("a", lambda _: work("two"))
+
+    assert await bus.aemit("a") == ["one", "two"]
+    assert log == ["+one", "-one", "+two", "-two"]
+
+
+async def test_sequential_aemit_goes_on_after_failures() -> None:
+    """Sync and async ones; each in its place."""
+    bus = Bus()
+    bus.signal("a", sequential=True)
+    heard: list[object] = []
+
+    for callback in (failing, afailing, heard.append, afailing):
+        bus.on("a", callback)
+
+    with pytest.raises(CallbackErrors) as caught:
+        await bus.aemit("a", 1)
+
+    found = [str(error) for error in caught.value.exceptions]
+    assert found == ["failing", "afailing", "afailing"]
+    assert heard == [1]
+
+
+async def test_sequential_callbacks_with_options_each_finish_too() -> None:
+    """Once, when, dropped ones and streams leave no entry."""
+    bus = Bus()
+    bus.signal("a", sequential=True)
+
+    async def later(payload: int) -> int:
+        await anyio.lowlevel.checkpoint()
+        return payload
+
+    bus.once("a", later)
+    bus.on("a", later, when=lambda payload: payload > 1)
+    bus.on("a", later, overlap="drop", priority=-1)
+    bus.on("a", lambda payload: -payload)
+
+    async with bus.stream("a") as events:
+        assert await bus.aemit("a", 1) == [1, -1, 1]
+        assert await bus.aemit("a", 2) == [2, -2, 2]
+        assert len(events) == 2
+
+
+async def test_aemit_calls_those_subscribed_when_it_began() -> None:
+    """What changes while it waits acts from the next one on."""
+    bus = Bus()
+    heard: list[str] = []
+
+    async def first(_: object) -> None:
+        second.cancel()
+        bus.on("a", lambda _: heard.append("third"))
+        await anyio.lowlevel.checkpoint()
+        heard.append("first")
+
+    async def late(_: object) -> None:
+        await anyio.lowlevel.checkpoint()
+        heard.append("second")
+
+    own = bus.on("a", first)
+    second = bus.on("a", late)
+
+    await bus.aemit("a")
+    assert sorted(heard) == ["first", "second"]
+
+    heard.clear()
+    own.cancel()
+    await bus.aemit("a")
+    assert heard == ["third"]
+
+
+async def test_aemit_inside_an_aemit_is_awaited_with_it() -> None:
+    """Of the same key too."""
+    bus = Bus()
+
+    @bus.on("a")
+    async def again(payload: int) -> object:
+        return await bus.aemit("a", payload - 1) if payload else "end"
+
+    assert await bus.aemit("a", 3) == [[[["end"]]]]
+
+
+async def test_aemit_needs_no_open_bus_and_no_bus_at_all() -> None:
+    """Whatever is async runs in the caller's scope."""
+    signal = Signal[int]("a")
+
+    async def later(payload: int) -> int:
+        await anyio.lowlevel.checkpoint()
+        return payload
+
+    signal.on(later)
+    signal.on(later, thread=False, timeout=10)
+
+    @signal.on()
+    def taken_for_sync(payload: int) -> object:
+        return later(payload)
+
+    assert await signal.aemit(1) == [1, 1, 1]
+    assert await signal.aemit(2, id="mine") == [2, 2, 2]
+
+
+async def test_aemit_makes_no_checkpoint_of_its_own() -> None:
+    """With nobody to wait for, it is a plain call."""
+    bus = Bus()
+    bus.on("a", lambda payload: payload)
+
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+
+        assert await bus.aemit("a", 1) == [1]
+        assert await bus.aemit("b", 1) == []
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_interrupt_in_an_awaited_callback_ends_the_others_and_comes_out_bare(
+    loop: str,
+) -> None:
+    """A Ctrl-C is nobody's failure."""
+    bus = Bus()
+    ended: list[str] = []
+
+    async def endless(_: object) -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.append("endless")
+
+    async def interrupted(_: object) -> None:
+        await anyio.lowlevel.checkpoint()
+        raise KeyboardInterrupt
+
+    bus.on("a", endless)
+    bus.on("a", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        anyio.run(bus.aemit, "a", backend=loop)
+
+    assert ended == ["endless"]
+
+
+async def test_cancellation_in_the_middle_stops_what_is_sequential() -> None:
+    """What has not begun is not begun any more."""
+    bus = Bus()
+    bus.signal("a", sequential=True)
+    heard: list[object] = []
+
+    async def waits(_: object) -> None:
+        await anyio.sleep_forever()
+
+    bus.on("a", waits)
+    bus.on("a", heard.append)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(bus.aemit, "a")
+        await anyio.wait_all_tasks_blocked()
+        group.cancel_scope.cancel()
+
+    assert heard == []

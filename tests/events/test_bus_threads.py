@@ -4,17 +4,24 @@ from __future__ import annotations
 
 __all__ = ()
 
+import asyncio
 import threading
+from contextvars import ContextVar
 from typing import Any
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 import pytest
+from tests.events.fakes import settle
 
 from upcall import (
     Bus,
     BusNotOpenError,
+    CallbackCancelledError,
     CallbackErrors,
+    MalformedKeyError,
+    Signal,
     WrongThreadError,
 )
 
@@ -104,3 +111,148 @@ async def test_emission_sent_before_the_bus_closes_is_made() -> None:
 
     assert futures[0].result(0) == [None]
     assert heard == [None]
+
+
+async def test_emission_sees_the_context_of_the_thread_that_sent_it() -> None:
+    """A copy of it."""
+    variable: ContextVar[str] = ContextVar("variable", default="unset")
+
+    async with Bus() as bus:
+        bus.on("a", lambda _: variable.get())
+
+        def work() -> list[Any]:
+            variable.set("thread")
+            return bus.emit_threadsafe("a").result(5)
+
+        assert await anyio.to_thread.run_sync(work) == ["thread"]
+
+
+async def test_emission_that_is_cancelled_before_it_began_is_not_made() -> None:
+    """Afterwards it is too late."""
+    heard: list[int] = []
+
+    async with Bus() as bus:
+        bus.on("a", heard.append)
+        cancelled = bus.emit_threadsafe("a", 1)
+        made = bus.emit_threadsafe("a", 2)
+
+        assert cancelled.cancel()
+        await bus.drain()
+        assert not made.cancel()
+
+    assert heard == [2]
+
+
+async def test_wrong_key_is_refused_in_the_thread_that_gave_it() -> None:
+    """At the call."""
+    async with Bus() as bus:
+        with pytest.raises(MalformedKeyError):
+            bus.emit_threadsafe("a.*")
+
+
+async def test_emission_under_way_is_told_if_the_bus_is_cancelled() -> None:
+    """Its future does not stay open for ever."""
+    with pytest.raises(KeyError):
+        async with Bus() as bus:
+
+            @bus.on("a")
+            async def endless(_: object) -> None:
+                await anyio.sleep_forever()
+
+            future = bus.emit_threadsafe("a")
+            await settle()
+            raise KeyError("block")
+
+    with pytest.raises(BusNotOpenError, match="closed"):
+        future.result(0)
+
+
+async def test_emission_on_its_way_is_told_if_the_bus_is_cancelled() -> None:
+    """It could not begin any more."""
+    with pytest.raises(KeyError):
+        async with Bus() as bus:
+            future = bus.emit_threadsafe("a")
+            raise KeyError("block")
+
+    with pytest.raises(BusNotOpenError, match="closed"):
+        future.result(0)
+
+
+def test_callback_that_cancels_itself_has_failed_there_too() -> None:
+    """The bus is not closed, and says nothing of the kind."""
+
+    async def main() -> None:
+        async with Bus() as bus:
+
+            @bus.on("a")
+            async def cancelled(_: object) -> None:
+                raise asyncio.CancelledError
+
+            future = bus.emit_threadsafe("a")
+            await bus.drain()
+
+            with pytest.raises(CallbackCancelledError):
+                future.result(0)
+
+            assert bus.is_open
+
+    asyncio.run(main())
+
+
+def test_bus_whose_loop_has_ended_says_so() -> None:
+    """Somebody has opened it by hand, and never left it."""
+    bus = Bus()
+    asyncio.run(bus.__aenter__())
+
+    with pytest.raises(BusNotOpenError, match="loop of this bus has ended"):
+        bus.emit_threadsafe("a")
+
+
+async def test_subscriptions_may_change_in_other_threads_while_it_emits() -> None:
+    """Whoever was subscribed all the time hears everything."""
+    bus = Bus()
+    heard: list[int] = []
+    bus.on("a", heard.append)
+
+    def change() -> None:
+        for _ in range(100):
+            with bus.on("a", lambda _: None), bus.on("*", lambda _: None):
+                pass
+
+    def emit() -> None:
+        for i in range(200):
+            bus.emit("a", i)
+
+    async with anyio.create_task_group() as group:
+        for work in (change, emit, change, emit):
+            group.start_soon(anyio.to_thread.run_sync, work)
+
+    assert sorted(heard) == sorted([*range(200)] * 2)
+    assert len(bus.subscriptions()) == 1
+
+
+def test_subscription_that_comes_while_a_signal_plans_is_not_missed() -> None:
+    """The plan it finds must not be an older one than it keeps."""
+    heard: list[int] = []
+    listener = "a", heard.append
+    threads: list[threading.Thread] = []
+
+    class Slow(Bus):
+        """Somebody subscribes just as it has planned."""
+
+        def run_of(self, key: Any) -> Any:
+            run = super().run_of(key)
+
+            if not threads:
+                threads.append(threading.Thread(target=self.on, args=listener))
+                threads[0].start()
+                threads[0].join(0.05)
+
+            return run
+
+    signal = Signal[int]("a", bus=Slow())
+    signal.emit(1)
+    threads[0].join()
+    signal.emit(2)
+
+    assert heard == [2]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 __all__ = ()
 
-from collections.abc import Callable
-from functools import partial
+import types
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from functools import partial, wraps
 from typing import Any
 
+import anyio.lowlevel
 import pytest
 
-from upcall import (
-    OptionError,
-    Signal,
-)
+from upcall import Bus, BusNotOpenError, OptionError, Signal
 
 
 class Callee:
@@ -107,3 +106,156 @@ async def test_option_that_contradicts_an_async_callback_is_refused() -> None:
     for options in ({"thread": True}, {"kind": "sync"}):
         with pytest.raises(OptionError):
             Signal[int]("tick").on(listener, **options)
+
+
+async def later(payload: object) -> str:
+    """Give what it was given, a turn later."""
+    await anyio.lowlevel.checkpoint()
+    return f"later {payload}"
+
+
+async def with_prefix(prefix: str, payload: object) -> str:
+    """Take more than a payload."""
+    return f"{prefix} {await later(payload)}"
+
+
+class Async:
+    """Async in two ways."""
+
+    async def __call__(self, payload: object) -> str:
+        return await later(payload)
+
+    async def method(self, payload: object) -> str:
+        return await later(payload)
+
+
+def logged(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap an async function in an async one, as decorators do."""
+
+    @wraps(function)
+    async def wrapper(*args: Any) -> Any:
+        return await function(*args)
+
+    return wrapper
+
+
+@types.coroutine
+def old_style(payload: object) -> Generator[Any, Any, str]:
+    """Be a coroutine of the kind there was before ``async def``."""
+    return (yield from later(payload).__await__())
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        later,
+        Async(),
+        Async().method,
+        partial(later),
+        partial(partial(with_prefix), "and"),
+        logged(later),
+        lambda payload: later(payload),  # noqa: PLW0108 (async, and nobody can tell)
+        old_style,
+    ],
+)
+async def test_async_callables_of_every_kind_are_awaited(
+    callback: Callable[[Any], Any],
+) -> None:
+    """Awaited, and in the background of a bus."""
+    signal, heard = Signal[int]("tick"), list[object]()
+    signal.on(callback)
+    assert str(*await signal.aemit(1)).endswith("later 1")
+
+    async with Bus() as bus:
+        bus.on("a", callback)
+        assert bus.emit("a", 2) == 1
+        heard += await bus.emit_soon("a", 3)
+
+    assert str(*heard).endswith("later 3")
+
+
+async def test_kind_says_what_nobody_could_tell() -> None:
+    """Such a callback is refused before any call, as async ones are."""
+    signal, heard = Signal[int]("tick"), list[int]()
+    signal.on(heard.append)
+    signal.on(lambda payload: later(payload), kind="async")  # noqa: PLW0108 (likewise)
+
+    with pytest.raises(BusNotOpenError):
+        signal.emit(1)
+
+    assert heard == []
+    assert await signal.aemit(1) == [None, "later 1"]
+
+
+async def test_callback_of_kind_async_may_return_a_plain_value() -> None:
+    """Then there is nothing to await."""
+    signal = Signal[int]("tick")
+    signal.on(lambda payload: payload + 1, kind="async")
+    signal.on(lambda payload: payload + 2, kind="async", timeout=10)
+
+    assert await signal.aemit(1) == [2, 3]
+
+
+def generator(payload: object) -> Iterator[object]:
+    """Have a yield by mistake."""
+    yield payload
+
+
+async def async_generator(payload: object) -> AsyncIterator[object]:
+    """Have one here too."""
+    yield payload
+
+
+class Yielding:
+    """A method with a yield in it."""
+
+    def method(self, payload: object) -> Iterator[object]:
+        yield payload
+
+
+@pytest.mark.parametrize("callback", [generator, async_generator, Yielding().method])
+def test_callback_that_would_never_run_is_refused(
+    callback: Callable[[Any], object],
+) -> None:
+    """Calling it makes a generator, and nobody iterates over that."""
+    with pytest.raises(OptionError, match="yield"):
+        Signal[int]("tick").on(callback)
+
+
+def test_coroutine_instead_of_its_function_is_refused() -> None:
+    """And closed, so that nobody is warned besides."""
+    with pytest.raises(OptionError, match="uncalled"):
+        Signal[int]("tick").on(later(1))  # type: ignore[call-overload]
+
+
+def test_async_predicate_is_refused() -> None:
+    """A coroutine is always true."""
+
+    async def when(payload: int) -> bool:
+        return False
+
+    with pytest.raises(OptionError, match="when"):
+        Signal[int]("tick").on(print, when=when)
+
+
+def test_callback_may_have_more_parameters_with_defaults() -> None:
+    """One argument is enough for it."""
+    heard: list[tuple[object, ...]] = []
+
+    def more(payload: int, more: int = 2) -> None:
+        heard.append((payload, more))
+
+    def many(*payloads: int) -> None:
+        heard.append(payloads)
+
+    def named(payload: int, *, key: int = 3) -> None:
+        heard.append((payload, key))
+
+    signal = Signal[int]("tick")
+    signal.on(more)
+    signal.on(many)
+    signal.on(named)
+
+    signal.emit(1)
+
+    assert heard == [(1, 2), (1,), (1, 3)]

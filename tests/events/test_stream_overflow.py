@@ -117,8 +117,9 @@ async def test_block_lets_those_who_wait_in_by_their_order() -> None:
         async def beside(_: object) -> None:
             await anyio.lowlevel.checkpoint()
 
-        bus.emit("a", 0)
+        await bus.aemit("a", 0)
         group.start_soon(bus.aemit, "a", 1)
+        await settle()
 
         assert [await anext(events) for _ in range(3)] == [0, 1, 2]
 

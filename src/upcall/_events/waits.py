@@ -88,6 +88,8 @@ class _Waiting:
         self.cancel()
 
     def _forget(self) -> None:
+        self.subscription = None  # it has us, and we have the payload
+
         if self._waits is not None:
             self._waits.discard(self)
 

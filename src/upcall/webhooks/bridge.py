@@ -1,17 +1,15 @@
 """The bridge: from a bus into an outbox, and from there to the endpoints."""
 
 # Rule 1: a bridge is no callback. It stores first; callbacks are called when what is to
-#   be delivered is safe, or not at all.
+#   be delivered is safe, or not at all (see `_deliver.keeping`).
 # Rule 2: what was accepted is never dropped. Leaving takes what the bus still emits,
 #   then refuses aloud, then writes what is queued, and only then lets go.
-# Rule 3: who hears an event is decided in the transaction that stores it. What we
-#   remember of endpoints only tells which emissions need not be asked about.
 
 from __future__ import annotations
 
 __all__ = ("MAX_PAYLOAD", "Bridge", "Statistics")
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from random import Random
 from types import TracebackType
@@ -22,20 +20,19 @@ import attrs
 
 from upcall._events.bus import Bus
 from upcall._events.envelope import Envelope
-from upcall._events.event import version_of
 from upcall._loops.which import current_loop
+from upcall.errors import OptionError
 
+from ._deliver.keeping import Keeping
 from ._deliver.registration import complete_endpoint
 from ._deliver.running import Running
 from ._deliver.worker import Worker
 from ._proto.delivery import Attempt, Delivery, State
-from ._proto.endpoint import Endpoint, hears
-from ._proto.errors import BridgeClosedError, OutboxError, PayloadError
-from ._proto.message import Message
+from ._proto.endpoint import Endpoint
+from ._proto.errors import BridgeClosedError, OutboxError
 from ._proto.schedule import DEFAULT, check_schedule
 from .clock import Clock, SystemClock
 from .codec import JSON, Codec
-from .outbox.contract import Keep, Kept
 from .outbox.outbox import Outbox
 from .transport.contract import Transport
 from .transport.guard import Guard
@@ -122,18 +119,16 @@ class Bridge:
         self._max_payload = max_payload
         self._deliver = deliver
         self._running: Running | None = None
-        self._endpoints: Sequence[Endpoint] = ()
-        self._changes = 0
-        self._closed = False
+        self._left = False
 
     # --- opening and leaving ---
 
     async def __aenter__(self) -> Self:
-        if self._running is not None or self._closed:
+        if self._running is not None or self._left:
             raise BridgeClosedError("a bridge is opened once: make another one")
 
         await self._outbox.open()
-        self._running = Running(self._new_transport(), loop=current_loop())
+        self._running = self._new_running()
 
         try:
             await self._refresh()
@@ -142,7 +137,7 @@ class Bridge:
             await self._leave(error)
             raise
 
-        self._bus.add_keeper(self)
+        self._bus.add_keeper(self._running.keeping)
         return self
 
     async def __aexit__(
@@ -150,7 +145,7 @@ class Bridge:
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> bool:
+    ) -> bool | None:  # not bool: type checkers would think that it swallows errors
         try:
             if error is None:
                 await self._bus.drain()
@@ -162,9 +157,22 @@ class Bridge:
 
         return await self._leave(error)
 
-    def _new_transport(self) -> PostTransport | None:
-        given = self._given_transport
-        return PostTransport(self._guard) if given is None and self._deliver else None
+    def _new_running(self) -> Running:
+        own = self._given_transport is None and self._deliver
+        loop = current_loop()
+        return Running(
+            keeping=Keeping(
+                self._outbox,
+                loop=loop,
+                clock=self._clock,
+                codec=self._codec,
+                max_payload=self._max_payload,
+                kept=self._wake,
+                failed=self._report,
+            ),
+            transport=PostTransport(self._guard) if own else None,
+            loop=loop,
+        )
 
     async def _start(self, running: Running) -> None:
         worker = None
@@ -179,16 +187,17 @@ class Bridge:
                 report=self._report,
             )
 
-        watch = self._watch if self._outbox.store.shared else None
-        await running.start(worker, watch)
+        await running.start(worker, self._watch)
 
     async def _leave(self, error: BaseException | None) -> bool:
         """Take nothing more, write what is queued, end the rest; as `__aexit__`."""
-        self._closed = True
+        self._left = True
+        running = self._opened()
+        running.keeping.close()
 
         try:
             await self._flush()
-            return await self._opened().end(error)
+            return await running.end(error)
         finally:
             await self._outbox.close()
 
@@ -199,85 +208,6 @@ class Bridge:
                 await self._perform(self._outbox.store.changes)
         except OutboxError as error:
             self._report(error)
-
-    # --- the keeper of the bus ---
-
-    @property
-    def closed(self) -> bool:
-        """Whether it has been left; it refuses events then."""
-        return self._closed
-
-    def wants(self, name: str) -> bool:
-        """Tell whether an endpoint that is enabled hears events of this name."""
-        return any(each.enabled and hears(each, name) for each in self._endpoints)
-
-    async def keep(self, envelope: Envelope[Any]) -> None:
-        """Store an event and its deliveries, and return when they are on disk.
-
-        Cancelled, it is unknown whether it is stored: the same id again settles that.
-
-        Raises:
-            BridgeClosedError: the bridge has been left.
-            PayloadError: the payload is no JSON, or too large.
-            ConflictError: the id is in use for another event.
-            OutboxError: it could not be stored.
-        """
-        keep = self._accept(envelope)
-        store = self._outbox.store
-        self._told(await self._outbox.writer.perform_in_bulk(store.keep, keep))
-
-    def keep_soon(self, envelope: Envelope[Any]) -> None:
-        """Queue an event to be stored; a failure goes to the bus's ``on_error``.
-
-        Raises:
-            BridgeClosedError: the bridge has been left.
-            PayloadError: the payload is no JSON, or too large.
-            OutboxError: the outbox takes nothing any more.
-        """
-        keep = self._accept(envelope)
-
-        def done(result: Kept | BaseException) -> None:
-            if isinstance(result, Kept):
-                self._told(result)
-            elif isinstance(result, Exception):
-                self._bus.report(result, None, envelope)
-            else:
-                raise result
-
-        self._outbox.writer.queue_in_bulk(
-            self._outbox.store.keep, keep, loop=self._opened().loop, done=done
-        )
-
-    def _accept(self, envelope: Envelope[Any]) -> Keep:
-        if self._closed:
-            raise BridgeClosedError(
-                f"{envelope.name!r} was emitted after its bridge was closed; it is "
-                "not accepted: leave the bridge after whoever emits"
-            )
-
-        message = Message(
-            id=envelope.id,
-            name=envelope.name,
-            time=envelope.time,
-            data=self._encode(envelope),
-            version=version_of(envelope.payload),
-        )
-        return Keep(message=message, now=self._clock.now())
-
-    def _encode(self, envelope: Envelope[Any]) -> bytes:
-        data = self._codec.encode(envelope.payload)
-
-        if len(data) > self._max_payload:
-            raise PayloadError(
-                f"the payload of {envelope.name!r} is {len(data)} bytes as JSON, and "
-                f"{self._max_payload} are allowed: send less, or raise max_payload="
-            )
-
-        return data
-
-    def _told(self, kept: Kept) -> None:
-        if kept.deliveries and kept.new:
-            self._wake()
 
     # --- endpoints ---
 
@@ -294,11 +224,25 @@ class Bridge:
                 another one; it says what to do.
             OutboxError: if it could not be stored.
         """
-        whole = complete_endpoint(
-            endpoint, schedule=self._schedule, codec=self._codec, guard=self._guard
-        )
-        await self._perform(self._outbox.store.add, whole, now=self._clock.now())
+        whole = self._completed(endpoint)
+        add = self._outbox.store.add
+        stored = await self._perform(add, whole, now=self._clock.now())
         await self._refresh()
+        return stored
+
+    async def update(self, endpoint: Endpoint) -> Endpoint:
+        """Replace the endpoint of this id by another one; else like `add`.
+
+        What waits is attempted with the new fields.
+
+        Raises:
+            EndpointError: if something about it is wrong, or there is none of this id.
+            OutboxError: if it could not be stored.
+        """
+        whole = self._completed(endpoint)
+        await self._perform(self._outbox.store.update, whole)
+        await self._refresh()
+        self._wake()
         return whole
 
     async def remove(self, endpoint: Endpoint | str) -> None:
@@ -339,6 +283,11 @@ class Bridge:
         await self._perform(store.enable, _id_of(endpoint), enabled=enabled)
         await self._refresh()
 
+    def _completed(self, endpoint: Endpoint) -> Endpoint:
+        return complete_endpoint(
+            endpoint, schedule=self._schedule, codec=self._codec, guard=self._guard
+        )
+
     # --- records ---
 
     async def deliveries(
@@ -359,12 +308,15 @@ class Bridge:
             limit: the most there will be.
 
         Raises:
-            ValueError: if there is no such state.
+            OptionError: if there is no such state, or the limit is less than 1.
         """
+        if limit < 1:
+            raise OptionError(f"limit={limit!r}: give a number from 1 on")
+
         found = await self._perform(
             self._outbox.store.deliveries,
             endpoint=None if endpoint is None else _id_of(endpoint),
-            state=None if state is None else State(state),
+            state=None if state is None else _state_of(state),
             before=before.id if isinstance(before, Delivery) else before,
             limit=limit,
         )
@@ -422,20 +374,17 @@ class Bridge:
         return await self._outbox.writer.perform(verb, *args, **options)
 
     async def _refresh(self) -> None:
-        """Read the endpoints again, and let the bus ask us anew what we want."""
-        store = self._outbox.store
-        self._changes = await self._perform(store.changes)
-        self._endpoints = await self._perform(store.endpoints)
-        self._bus.keepers_changed()
+        """Let the bus ask us anew what we want, if endpoints have changed."""
+        if await self._opened().keeping.refresh():
+            self._bus.keepers_changed()
 
     async def _watch(self) -> None:
-        """Notice when another process has changed an endpoint."""
+        """Notice when somebody else who uses the outbox has changed an endpoint."""
         while True:
             await self._clock.sleep(_WATCH)
 
             try:
-                if await self._perform(self._outbox.store.changes) != self._changes:
-                    await self._refresh()
+                await self._refresh()
             except OutboxError as error:
                 self._report(error)
 
@@ -456,8 +405,8 @@ class Bridge:
         else:
             running.loop.call_soon_threadsafe(running.worker.wake)
 
-    def _report(self, error: Exception) -> None:
-        self._bus.report(error, None, None)
+    def _report(self, error: Exception, envelope: Envelope[Any] | None = None) -> None:
+        self._bus.report(error, None, envelope)
 
 
 def _id_of(endpoint: Endpoint | str) -> str:
@@ -466,3 +415,10 @@ def _id_of(endpoint: Endpoint | str) -> str:
 
 def _number_of(delivery: Delivery | int) -> int:
     return delivery.id if isinstance(delivery, Delivery) else delivery
+
+
+def _state_of(state: State | str) -> State:
+    try:
+        return State(state)
+    except ValueError:
+        raise OptionError(f"state={state!r}: give one of {', '.join(State)}") from None

@@ -10,8 +10,10 @@ import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 from tests.webhooks.fakes import SECRET, make_endpoint
 from tests.webhooks.outbox.conformance.contract import StoreContract
 from tests.webhooks.outbox.conformance.verbs import (
@@ -24,9 +26,11 @@ from tests.webhooks.outbox.conformance.verbs import (
     enlist,
     keep,
     make_keep,
+    make_outcome,
+    settle,
 )
 
-from upcall.webhooks._proto.delivery import State
+from upcall.webhooks._proto.delivery import Move, State
 from upcall.webhooks._proto.errors import OutboxError
 from upcall.webhooks.outbox import sqlite as module
 from upcall.webhooks.outbox.contract import StorageError
@@ -394,6 +398,39 @@ def test_conditions_use_the_partial_indexes(
     plan = str(store.connection.exec_driver_sql(sql).all())
 
     assert index in plan
+    store.close()
+
+
+def test_no_statement_of_a_claim_looks_at_all_deliveries(path: Path) -> None:
+    """Neither at all of them nor at all of one endpoint, however many there were."""
+    store = make_store(path)
+    add(store, make_endpoint())
+    keep(store, make_keep())
+    seen: list[tuple[str, Any]] = []
+    event.listen(
+        store.connection.engine,
+        "before_cursor_execute",
+        lambda _, __, sql, given, *___: seen.append((sql, given)),
+    )
+
+    (found,) = claim(store, enlist(store)).claims
+    settle(store, make_outcome(found, Move.RETRY))
+    do(store, store.rescue, now=NOON)
+
+    driver = store.connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    plans = [
+        str(row[-1])
+        for sql, given in seen
+        if sql.startswith(("SELECT", "UPDATE"))
+        for row in driver.execute(
+            f"EXPLAIN QUERY PLAN {sql}", given[0] if isinstance(given, list) else given
+        )
+    ]
+    whole = [each for each in plans if "SCAN upcall_delivery" in each]
+    assert len(seen) > 10
+    assert all("USING INDEX upcall_delivery_claims" in each for each in whole)
+    assert not any("upcall_delivery_endpoint" in each for each in plans)
     store.close()
 
 

@@ -1,4 +1,4 @@
-"""What an open bridge has running: its worker, its watch, a transport of its own."""
+"""What an open bridge has: its keeper, its tasks, perhaps a transport of its own."""
 
 from __future__ import annotations
 
@@ -12,27 +12,35 @@ from anyio.abc import TaskGroup, TaskStatus
 from upcall._loops.loop import Loop
 from upcall.webhooks.transport.post import PostTransport
 
+from .keeping import Keeping
 from .worker import Worker
 
 
 class Running:
-    """The tasks of an open bridge. Started and ended by one task.
+    """An open bridge from the inside. Started and ended by one task.
 
     Args:
+        keeping: its keeper.
         transport: closed at the end, if there is one.
         loop: the event loop it all belongs to.
     """
 
-    def __init__(self, transport: PostTransport | None, *, loop: Loop) -> None:
+    def __init__(
+        self, *, keeping: Keeping, transport: PostTransport | None, loop: Loop
+    ) -> None:
+        self.keeping = keeping
         self.transport = transport
         self.loop = loop
         self.worker: Worker | None = None
         self._group: TaskGroup | None = None
 
     async def start(
-        self, worker: Worker | None, watch: Callable[[], Awaitable[None]] | None
+        self, worker: Worker | None, watch: Callable[[], Awaitable[None]]
     ) -> None:
-        """Start what there is to start. If that fails, call `end` all the same."""
+        """Start the worker, if there is one, and the watch.
+
+        If that fails, call `end` all the same.
+        """
         self._group = group = anyio.create_task_group()
         await group.__aenter__()
         self.worker = worker
@@ -40,8 +48,7 @@ class Running:
         if worker is not None:
             await group.start(_work, worker, group)
 
-        if watch is not None:
-            group.start_soon(_await, watch)
+        group.start_soon(_await, watch)
 
     async def end(self, error: BaseException | None) -> bool:
         """End all of it, and return when nothing runs any more.

@@ -17,7 +17,7 @@ from upcall.webhooks._proto.answer import Answer, TransportError
 from upcall.webhooks._proto.delivery import Attempt
 from upcall.webhooks._proto.endpoint import Endpoint
 from upcall.webhooks._proto.errors import BlockedError
-from upcall.webhooks._proto.mask import mask_headers, mask_url
+from upcall.webhooks._proto.mask import MASK, mask_headers, mask_url
 from upcall.webhooks._proto.message import headers_for, standard_body
 from upcall.webhooks._proto.schedule import DEFAULT
 from upcall.webhooks._proto.schemes import Scheme, scheme
@@ -30,7 +30,7 @@ _LOG: Final = logging.getLogger("upcall")
 _KEPT_BODY: Final = 4096
 _KEPT_HEADERS: Final = 4096
 _KEPT_TEXT: Final = 1000
-_SIGNERS: Final = 1000
+_MOST_PREPARED: Final = 1000
 
 _Headers: TypeAlias = tuple[tuple[str, str], ...]
 _Found: TypeAlias = Answer | TransportError | BlockedError
@@ -38,8 +38,21 @@ _Found: TypeAlias = Answer | TransportError | BlockedError
 
 @attrs.frozen
 class _Request:
+    """What is sent, and how it is shown on record."""
+
     headers: _Headers
+    shown: _Headers
     body: bytes
+
+
+@attrs.frozen
+class _Prepared:
+    """What all requests to an endpoint have in common."""
+
+    endpoint: Endpoint
+    signer: Scheme
+    headers: _Headers
+    shown: _Headers
 
 
 class Sender:
@@ -55,7 +68,7 @@ class Sender:
         self._transport = transport
         self._clock = clock
         self._random = random
-        self._signers: dict[object, Scheme] = {}
+        self._prepared: dict[str, _Prepared] = {}
 
     async def attempt(self, claim: Claim) -> Outcome:
         """Make one request, and return how it ended and what is to be done.
@@ -70,7 +83,7 @@ class Sender:
         except OptionError as error:
             found: _Found = BlockedError(f"it cannot be signed: {error}")
             verdict: Verdict = Bury(reason=str(found))
-            request = _Request((), b"")
+            request = _Request((), (), b"")
         else:
             found = await self._post(claim, request)
             verdict = judge(found, now=self._clock.now())
@@ -92,25 +105,32 @@ class Sender:
 
     def _sign(self, claim: Claim, *, now: float) -> _Request:
         endpoint, message = claim.endpoint, claim.message
+        prepared = self._prepare(endpoint)
         body = standard_body(message)
-        signer = self._signer(endpoint)
-        signed = signer.sign(body, id=message.id, timestamp=now, url=endpoint.url)
+        signed = tuple(
+            prepared.signer.sign(
+                body, id=message.id, timestamp=now, url=endpoint.url
+            ).items()
+        )
         common = headers_for(message, scheme=endpoint.scheme)
-        headers = (*common, *endpoint.headers.items(), *signed.items())
-        return _Request(headers, body)
+        return _Request(
+            headers=(*common, *prepared.headers, *signed),
+            shown=(*common, *prepared.shown, *mask_headers(signed)),
+            body=body,
+        )
 
-    def _signer(self, endpoint: Endpoint) -> Scheme:
-        """Return the scheme with its keys; to read them each time costs more than to
-        sign.
+    def _prepare(self, endpoint: Endpoint) -> _Prepared:
+        """Return what there is to prepare, from the last time if nothing changed.
+
+        To read the keys of a scheme each time would cost more than to sign.
         """
-        key = endpoint.scheme, endpoint.secret
-        found = self._signers.get(key)
+        found = self._prepared.get(endpoint.id)
 
-        if found is None:
-            if len(self._signers) >= _SIGNERS:
-                self._signers.clear()
+        if found is None or found.endpoint is not endpoint:
+            if len(self._prepared) >= _MOST_PREPARED:
+                self._prepared.clear()
 
-            found = self._signers[key] = scheme(*key)
+            found = self._prepared[endpoint.id] = _prepared(endpoint)
 
         return found
 
@@ -135,6 +155,16 @@ class Sender:
             return TransportError("broken", f"{type(error).__name__}: {error}")
 
 
+def _prepared(endpoint: Endpoint) -> _Prepared:
+    headers = tuple(endpoint.headers.items())
+    return _Prepared(
+        endpoint=endpoint,
+        signer=scheme(endpoint.scheme, endpoint.secret),
+        headers=headers,
+        shown=tuple((name, MASK) for name, _ in headers),
+    )
+
+
 def _storable(decision: Decision) -> Decision:
     reason = _clean(decision.reason)
     return decision if reason is None else attrs.evolve(decision, reason=reason)
@@ -144,16 +174,14 @@ def _record(
     claim: Claim, request: _Request, found: _Found, *, started: float, ended: float
 ) -> Attempt:
     """Return the record of the attempt: secrets masked, texts of bounded size."""
-    endpoint = claim.endpoint
     answer = found if isinstance(found, Answer) else None
-    given = {name.lower() for name in endpoint.headers}
     return Attempt(
         number=claim.attempt,
         worker=claim.worker,
         started=datetime.fromtimestamp(started, UTC),
         duration=max(0.0, ended - started),
-        url=mask_url(endpoint.url),
-        request_headers=mask_headers(request.headers, also=given),
+        url=mask_url(claim.endpoint.url),
+        request_headers=request.shown,
         status=answer.status if answer else None,
         error=None if answer else _clean(str(found)),
         address=None if isinstance(found, BlockedError) else found.address,

@@ -42,7 +42,7 @@ SLOTS: Final = 100
 _POLL: Final = 1.0
 _RESCUE_EVERY: Final = 5.0
 _GRACE: Final = 5.0
-_LONGEST_BREAK: Final = 60.0
+_MOST_DOUBLINGS: Final = 6
 
 
 class Worker:
@@ -138,8 +138,8 @@ class Worker:
             self._failures = 0
         except OutboxError as error:
             self._report(error)
-            self._failures += 1
-            await self._pause(min(2.0**self._failures, _LONGEST_BREAK))
+            self._failures = min(self._failures + 1, _MOST_DOUBLINGS)
+            await self._pause(2.0**self._failures)
             return
 
         for claim in turn.claims:
@@ -216,17 +216,15 @@ class Worker:
     def _settle(self, outcome: Outcome) -> None:
         """Queue an outcome: no cancellation can take it back."""
 
-        def done(result: Settled | BaseException) -> None:
+        def done(result: Settled | Exception) -> None:
             self._free(outcome.claim)
 
             if isinstance(result, Settled):
                 _log_outcome(outcome, result)
-            elif isinstance(result, Exception):
+            else:
                 # The lease will end, and the delivery be attempted again: a duplicate,
                 # but no loss.
                 self._report(result)
-            else:
-                raise result
 
         try:
             self._outbox.writer.queue_in_bulk(

@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ("MASK", "mask_headers", "mask_url")
 
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -17,18 +17,10 @@ _SECRET: Final = re.compile(
 _USER: Final = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", re.IGNORECASE)
 
 
-def mask_headers(
-    headers: Iterable[tuple[str, str]], *, also: Container[str] = ()
-) -> tuple[tuple[str, str], ...]:
-    """Return the headers with every value masked that is or may be a secret.
-
-    Args:
-        headers: names and values.
-        also: names in lower case whose values are masked whatever they are called.
-    """
+def mask_headers(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return the headers, with the values masked that are or may be a secret."""
     return tuple(
-        (name, MASK if name.lower() in also or _is_secret(name) else value)
-        for name, value in headers
+        [(name, MASK if _is_secret(name) else value) for name, value in headers]
     )
 
 
@@ -42,9 +34,12 @@ def mask_url(url: str) -> str:
 
     Query strings of webhook URLs often hold a token, with a name or without.
     """
-    shown = _USER.sub(rf"\1{MASK}@", url.partition("#")[0])
-    place, mark, query = shown.partition("?")
-    return place + mark + "&".join(_mask_part(part) for part in query.split("&"))
+    place, mark, query = url.partition("#")[0].partition("?")
+
+    if "@" in place:
+        place = _USER.sub(rf"\1{MASK}@", place)
+
+    return place + mark + "&".join(map(_mask_part, query.split("&")))
 
 
 def _mask_part(part: str) -> str:

@@ -45,8 +45,8 @@ def standard_body(message: Message) -> bytes:
     See Standard Webhooks 1.0.0, "Payload structure".
     """
     stamp = message.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    head = json.dumps({"type": message.name, "timestamp": stamp}, separators=(",", ":"))
-    return head[:-1].encode() + b',"data":' + message.data + b"}"
+    head = f'{{"type":{json.dumps(message.name)},"timestamp":"{stamp}","data":'
+    return b"%b%b}" % (head.encode(), message.data)
 
 
 def headers_for(message: Message, *, scheme: str) -> tuple[tuple[str, str], ...]:

@@ -49,6 +49,9 @@ class Window:
 
     def succeeded(self, *, concurrency: int) -> Self:
         """Return the window after an answer of 2xx."""
+        if self.proven and not self.failures and self.size == concurrency:
+            return self
+
         return attrs.evolve(
             self, size=min(self.size * 2, concurrency), proven=True, failures=0
         )

@@ -33,9 +33,9 @@ from sqlalchemy import (
 from upcall.webhooks._proto.delivery import Move, State, sources
 from upcall.webhooks._proto.message import Message
 
-from .bulk import Bulk
 from .contract import LEASE_MARGIN, Claim, Turn
 from .endpoints import Register, Registered
+from .prepared import Prepared
 from .rows import AnyRow, from_ms, to_ms
 from .schema import delivery, endpoint, in_state, message
 
@@ -43,11 +43,16 @@ _PAGE: Final = 200
 _WAITING: Final = in_state(*sources(Move.CLAIM))
 _CLAIMED: Final = in_state(*sources(Move.LAPSE))
 
-_IN_FLIGHT: Final = (
-    select(func.count())
-    .where(delivery.c.endpoint_id == endpoint.c.id, _CLAIMED)
-    .scalar_subquery()
+_FLYING: Final = (
+    select(delivery.c.endpoint_id, func.count().label("number"))
+    .where(_CLAIMED)
+    .group_by(delivery.c.endpoint_id)
+    .subquery()
 )
+# Counted once for all endpoints, over what is claimed now, which is never much. Counted
+# for each endpoint, SQLite would look at all deliveries it ever had.
+_IN_FLIGHT: Final = func.coalesce(_FLYING.c.number, 0)
+_ENDPOINTS: Final = endpoint.outerjoin(_FLYING, _FLYING.c.endpoint_id == endpoint.c.id)
 _FIRST_DUE: Final = (
     select(func.min(delivery.c.due_at))
     .where(delivery.c.endpoint_id == endpoint.c.id, _WAITING)
@@ -59,12 +64,13 @@ _OPEN: Final = (
     or_(endpoint.c.proven, bindparam("unproven", type_=Boolean)),
     endpoint.c.size > _IN_FLIGHT,
 )
-_READY: Final = (
+_READY: Final = Prepared(
     select(
         endpoint.c.id,
         endpoint.c.proven,
         (endpoint.c.size - _IN_FLIGHT).label("room"),
     )
+    .select_from(_ENDPOINTS)
     .where(
         *_OPEN,
         endpoint.c.paused_until <= bindparam("now"),
@@ -80,17 +86,22 @@ _READY: Final = (
     .limit(_PAGE)
 )
 _LATER: Final = (
-    select(endpoint.c.paused_until, _FIRST_DUE.label("due")).where(*_OPEN).subquery()
+    select(endpoint.c.paused_until, _FIRST_DUE.label("due"))
+    .select_from(_ENDPOINTS)
+    .where(*_OPEN)
+    .subquery()
 )
-_NEXT_DUE: Final = select(
-    func.min(
-        case(
-            (_LATER.c.paused_until > _LATER.c.due, _LATER.c.paused_until),
-            else_=_LATER.c.due,
+_NEXT_DUE: Final = Prepared(
+    select(
+        func.min(
+            case(
+                (_LATER.c.paused_until > _LATER.c.due, _LATER.c.paused_until),
+                else_=_LATER.c.due,
+            )
         )
     )
 )
-_DUE: Final = (
+_DUE: Final = Prepared(
     select(
         delivery.c.id,
         delivery.c.endpoint_id,
@@ -109,7 +120,7 @@ _DUE: Final = (
 _MESSAGES: Final = select(message).where(
     message.c.id.in_(bindparam("ids", expanding=True))
 )
-_CLAIM: Final = Bulk(
+_CLAIM: Final = Prepared(
     update(delivery)
     .where(delivery.c.id == bindparam("number"))
     .values(
@@ -125,7 +136,7 @@ _FREED: Final[dict[str, Any]] = {
     "worker": None,
     "lease_until": None,
 }
-_GIVE_BACK: Final = Bulk(
+_GIVE_BACK: Final = Prepared(
     update(delivery)
     .where(
         delivery.c.id == bindparam("number"),
@@ -188,7 +199,7 @@ class Claims:
         for low, high in ((start, _HIGHEST), (0, start)):
             while True:
                 given = {"now": now, "unproven": unproven, "low": low, "high": high}
-                rows = connection.execute(_READY, given).all()
+                rows = _READY.all(connection, given)
                 yield from rows
 
                 if len(rows) < _PAGE:
@@ -200,12 +211,11 @@ class Claims:
 def _due(
     connection: Connection, number: int, *, now: int, room: int
 ) -> Sequence[AnyRow]:
-    given = {"endpoint": number, "now": now, "room": room}
-    return connection.execute(_DUE, given).all()
+    return _DUE.all(connection, {"endpoint": number, "now": now, "room": room})
 
 
 def _next_due(connection: Connection, *, unproven: bool) -> float | None:
-    due = connection.execute(_NEXT_DUE, {"unproven": unproven}).scalar()
+    due = _NEXT_DUE.first(connection, {"unproven": unproven})
     return None if due is None else due / 1000
 
 
@@ -222,7 +232,7 @@ def _claim(
         return ()
 
     entries = [register.by_number[row.endpoint_id].endpoint for row, _ in picked]
-    _CLAIM.execute(
+    _CLAIM.for_each(
         connection,
         [
             {
@@ -267,7 +277,7 @@ def _read_messages(
 
 def give_back(connection: Connection, claims: Sequence[Claim]) -> None:
     """Undo claims for which no request was sent; see `Store.give_back`."""
-    _GIVE_BACK.execute(
+    _GIVE_BACK.for_each(
         connection,
         [{"number": claim.delivery, "mark": claim.fence} for claim in claims],
     )

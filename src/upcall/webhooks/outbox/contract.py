@@ -137,9 +137,6 @@ class Store(ABC):
     ``tests/webhooks/outbox/conformance`` has the checks that every store has to pass.
     """
 
-    shared: bool
-    """Whether other processes may write to it while it is open."""
-
     @abstractmethod
     def open(self) -> None:
         """Connect, and make what is missing. In the thread of all later calls.
@@ -232,11 +229,24 @@ class Store(ABC):
     # --- endpoints ---
 
     @abstractmethod
-    def add(self, endpoint: Endpoint, *, now: float) -> None:
-        """Register an endpoint. Registered already, with the same fields: do nothing.
+    def add(self, endpoint: Endpoint, *, now: float) -> Endpoint:
+        """Register an endpoint, and return it as it is stored.
+
+        One that is registered already with the same fields stays as it is, disabled if
+        it was.
 
         Raises:
             EndpointError: if its id is in use with other fields.
+        """
+
+    @abstractmethod
+    def update(self, endpoint: Endpoint) -> None:
+        """Replace the endpoint of this id, with all of its fields.
+
+        What waits for it is attempted with the new ones.
+
+        Raises:
+            EndpointError: if there is none.
         """
 
     @abstractmethod

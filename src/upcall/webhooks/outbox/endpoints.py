@@ -16,19 +16,21 @@ __all__ = (
     "load_register",
     "read_changes",
     "remove_endpoint",
+    "update_endpoint",
 )
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, case, insert, literal_column, select, update
 
 from upcall.webhooks._proto.delivery import State
 from upcall.webhooks._proto.endpoint import Endpoint, hears
 from upcall.webhooks._proto.errors import EndpointError
 from upcall.webhooks._proto.schedule import DEFAULT
 
+from .prepared import Prepared
 from .rows import AnyRow, endpoint_from_row, row_of_endpoint, to_ms
 from .schema import delivery, in_state, meta
 from .schema import endpoint as table
@@ -37,7 +39,9 @@ from .seal import Seal
 _CHANGES: Final = "endpoint_changes"
 _NAMES: Final = 10_000
 
-_READ_CHANGES: Final = select(meta.c.value).where(meta.c.name == _CHANGES)
+_READ_CHANGES: Final = Prepared(
+    select(meta.c.value).where(meta.c.name == literal_column(f"'{_CHANGES}'"))
+)
 _LIVE: Final = select(table).where(table.c.removed_at.is_(None)).order_by(table.c.id)
 
 
@@ -83,7 +87,7 @@ class Register:
 
 def read_changes(connection: Connection) -> int:
     """Return how often endpoints were changed."""
-    return connection.execute(_READ_CHANGES).scalar() or 0
+    return _READ_CHANGES.first(connection, {}) or 0
 
 
 def count_change(connection: Connection) -> None:
@@ -108,7 +112,7 @@ def load_register(connection: Connection, seal: Seal) -> Register:
 
 def add_endpoint(
     connection: Connection, endpoint: Endpoint, seal: Seal, *, now: float
-) -> None:
+) -> Endpoint:
     """Register an endpoint; see `Store.add`."""
     row = _find(connection, endpoint.id)
 
@@ -116,13 +120,32 @@ def add_endpoint(
         columns = row_of_endpoint(endpoint, seal)
         connection.execute(insert(table).values(**columns, created_at=to_ms(now)))
         count_change(connection)
-        return
+        return endpoint
 
-    if endpoint_from_row(row, seal) != endpoint:
+    stored = endpoint_from_row(row, seal)
+
+    if attrs.evolve(stored, enabled=endpoint.enabled) != endpoint:
         raise EndpointError(
-            f"endpoint {endpoint.id!r} is registered already, and differs: remove it "
-            "first, or choose another id"
+            f"endpoint {endpoint.id!r} is registered already, and differs: update it, "
+            "or choose another id"
         )
+
+    return stored
+
+
+def update_endpoint(connection: Connection, endpoint: Endpoint, seal: Seal) -> None:
+    """Replace an endpoint; see `Store.update`."""
+    number = _number(connection, endpoint.id)
+    limit = endpoint.concurrency
+    connection.execute(
+        update(table)
+        .where(table.c.id == number)
+        .values(
+            **row_of_endpoint(endpoint, seal),
+            size=case((table.c.size > limit, limit), else_=table.c.size),
+        )
+    )
+    count_change(connection)
 
 
 def remove_endpoint(connection: Connection, uid: str, *, now: float) -> None:

@@ -12,18 +12,18 @@ from sqlalchemy import Connection, bindparam, insert, select
 from upcall.webhooks._proto.errors import ConflictError
 from upcall.webhooks._proto.message import Message
 
-from .bulk import Bulk
 from .contract import Keep, Kept
 from .endpoints import Register
+from .prepared import Prepared
 from .rows import row_of_message, to_ms
 from .schema import delivery, message
 
 _Content: TypeAlias = tuple[str, bytes]
 
-_INSERT_MESSAGE: Final = Bulk(
+_INSERT_MESSAGE: Final = Prepared(
     insert(message), columns=("uid", "name", "version", "time", "data")
 )
-_INSERT_DELIVERY: Final = Bulk(
+_INSERT_DELIVERY: Final = Prepared(
     insert(delivery).values(
         message_id=select(message.c.id)
         .where(message.c.uid == bindparam("message_uid"))
@@ -92,10 +92,10 @@ def _compared(
 
 
 def _insert(connection: Connection, register: Register, keeps: Sequence[Keep]) -> None:
-    _INSERT_MESSAGE.execute(
+    _INSERT_MESSAGE.for_each(
         connection, [row_of_message(each.message) for each in keeps]
     )
-    _INSERT_DELIVERY.execute(
+    _INSERT_DELIVERY.for_each(
         connection, [row for each in keeps for row in _fanned_out(register, each)]
     )
 

@@ -19,9 +19,9 @@ from sqlalchemy import Connection, bindparam, insert, null, select, update
 from upcall.webhooks._proto.delivery import FINISHED, MOVES, Move, State
 from upcall.webhooks._proto.window import Window
 
-from .bulk import Bulk
 from .contract import Outcome, Settled
 from .endpoints import Register, disable_endpoint
+from .prepared import Prepared
 from .rows import row_of_attempt, row_of_window, to_ms, window_from_row
 from .schema import attempt, delivery, endpoint
 
@@ -39,11 +39,11 @@ _WINDOWS: Final = select(
     endpoint.c.failures,
     endpoint.c.paused_until,
 ).where(endpoint.c.id.in_(bindparam("ids", expanding=True)))
-_ATTEMPT: Final = Bulk(
+_ATTEMPT: Final = Prepared(
     insert(attempt),
     columns=[column.name for column in attempt.c if column.name != "id"],
 )
-_MOVE: Final = Bulk(
+_MOVE: Final = Prepared(
     update(delivery)
     .where(delivery.c.id == bindparam("number"), delivery.c.fence == bindparam("mark"))
     .values(
@@ -55,7 +55,7 @@ _MOVE: Final = Bulk(
         lease_until=null(),
     )
 )
-_WINDOW: Final = Bulk(
+_WINDOW: Final = Prepared(
     update(endpoint)
     .where(endpoint.c.id == bindparam("number"))
     .values(
@@ -142,8 +142,8 @@ def _read_lines(connection: Connection, numbers: Iterable[int]) -> dict[int, _Li
 def _write(
     connection: Connection, known: Sequence[Outcome], rows: Sequence[dict[str, Any]]
 ) -> None:
-    _MOVE.execute(connection, rows)
-    _ATTEMPT.execute(
+    _MOVE.for_each(connection, rows)
+    _ATTEMPT.for_each(
         connection,
         [row_of_attempt(each.claim.delivery, each.attempt) for each in known],
     )
@@ -168,7 +168,7 @@ def _adapt_endpoints(
     changed = [number for number in windows if windows[number] != before[number]]
 
     rows = [_row(number, windows[number]) for number in sorted(changed)]
-    _WINDOW.execute(connection, rows)
+    _WINDOW.for_each(connection, rows)
 
     gone = [outcome for outcome in applied if outcome.decision.gone]
 

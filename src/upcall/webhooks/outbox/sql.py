@@ -26,6 +26,7 @@ from .endpoints import (
     load_register,
     read_changes,
     remove_endpoint,
+    update_endpoint,
 )
 from .messages import keep_messages
 from .outcomes import settle_outcomes
@@ -91,8 +92,11 @@ class SqlStore(Store):
 
     # --- endpoints ---
 
-    def add(self, endpoint: Endpoint, *, now: float) -> None:
-        add_endpoint(self.connection, endpoint, self._seal, now=now)
+    def add(self, endpoint: Endpoint, *, now: float) -> Endpoint:
+        return add_endpoint(self.connection, endpoint, self._seal, now=now)
+
+    def update(self, endpoint: Endpoint) -> None:
+        update_endpoint(self.connection, endpoint, self._seal)
 
     def remove(self, endpoint: str, *, now: float) -> None:
         remove_endpoint(self.connection, endpoint, now=now)

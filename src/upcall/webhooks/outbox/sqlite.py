@@ -70,8 +70,8 @@ class SqliteStore(SqlStore):
         self, path: Path | None, seal: Seal, *, processes: Processes = "many"
     ) -> None:
         super().__init__(seal)
-        self.shared = path is not None and processes == "many"
         self._file = None if path is None else _File(path.absolute())
+        self._shared = processes == "many"
         self._mode = journal_mode(processes)
         self._engine: Engine | None = None
         self._workers: dict[int, FileLock] = {}
@@ -79,7 +79,7 @@ class SqliteStore(SqlStore):
     def open(self) -> None:
         try:
             if self._file is not None:
-                self._file.open(shared=self.shared)
+                self._file.open(shared=self._shared)
 
             self._engine = self._connect()
             self._set_up(self.connection)
@@ -167,7 +167,7 @@ class SqliteStore(SqlStore):
         event.listen(engine, "begin", _begin)
 
         try:
-            self.connection = engine.connect()
+            self.connection: Connection = engine.connect()
         except DBAPIError as error:
             raise OutboxError(self._trouble(error.orig) or str(error.orig)) from error
 

@@ -55,7 +55,7 @@ class _Ticket:
     taken: bool = False
     withdrawn: bool = False
     result: Any = None
-    error: BaseException | None = None
+    error: Exception | None = None
 
     def outcome(self) -> Any:
         """Return the result, or raise an error of this waiter's own."""
@@ -76,13 +76,13 @@ class Writer:
         self._filled = threading.Condition()
         self._queue: deque[_Ticket] = deque()
         self._batch: Sequence[_Ticket] = ()
-        self._closed: OutboxError | None = None
+        self._closed: UpcallError | None = None
         self._ended = False
         self._last: _Ticket | None = None
         self._thread = threading.Thread(
             target=self._run, name="upcall-outbox", daemon=True
         )
-        self.commits = 0
+        self.commits: int = 0
         """How many commits there were."""
 
     @property
@@ -152,7 +152,7 @@ class Writer:
         subject: _S,
         *,
         loop: Loop,
-        done: Callable[[_R | BaseException], object],
+        done: Callable[[_R | Exception], object],
     ) -> None:
         """Do the same without waiting.
 
@@ -191,6 +191,26 @@ class Writer:
                 raise OutboxError(*self._closed.args) from self._closed.__cause__
 
             self._queue.append(ticket)
+
+        self._nudge_soon(ticket.loop)
+
+    def _nudge_soon(self, loop: Loop) -> None:
+        """Wake the thread at the end of this turn of the loop, once for all of it.
+
+        What many tasks ask for in one turn then goes into one commit, and the threads
+        do not fight for the interpreter over every single operation.
+        """
+        if not loop.is_here():
+            self._nudge()
+        elif self not in loop.local:
+            loop.local[self] = None
+            loop.call_soon(self._nudge, loop)
+
+    def _nudge(self, loop: Loop | None = None) -> None:
+        if loop is not None:
+            loop.local.pop(self, None)
+
+        with self._filled:
             self._filled.notify()
 
     def _withdraw(self, ticket: _Ticket) -> None:
@@ -330,14 +350,12 @@ def _fail(tickets: Iterable[_Ticket], error: BaseException) -> None:
         ticket.result, ticket.error = None, _as_ours(error)
 
 
-def _as_ours(error: BaseException) -> Any:
-    if isinstance(error, StorageError):
-        mine = OutboxError(*error.args)
-    elif isinstance(error, UpcallError):
+def _as_ours(error: BaseException) -> UpcallError:
+    if isinstance(error, UpcallError) and not isinstance(error, StorageError):
         return error
-    else:
-        mine = OutboxError(f"the outbox failed: {type(error).__name__}: {error}")
 
+    text = f"the outbox failed: {type(error).__name__}: {error}"
+    mine = OutboxError(str(error) if isinstance(error, StorageError) else text)
     mine.__cause__ = error.__cause__ or error
     return mine
 

@@ -21,6 +21,7 @@ from tests.webhooks.outbox.conformance.verbs import (
     make_keep,
     make_outcome,
     settle,
+    widen,
 )
 
 from upcall.webhooks._proto.delivery import (
@@ -67,11 +68,46 @@ class RecordsContract:
         with pytest.raises(EndpointError, match="'one' is registered already"):
             add(store, make_endpoint(schedule=(0, 2)))
 
+    def test_add_again_leaves_a_disabled_one_disabled(self, store: Store) -> None:
+        """A receiver that wanted no more does not get more after a restart."""
+        endpoint = make_endpoint(schedule=(0, 1))
+        add(store, endpoint)
+        do(store, store.enable, "one", enabled=False)
+
+        stored = do(store, store.add, endpoint, now=NOON)
+
+        assert not stored.enabled
+        assert do(store, store.endpoints) == [stored]
+
+    def test_update_replaces_all_fields(self, store: Store) -> None:
+        """What waits is attempted with the new ones."""
+        add(store, make_endpoint(headers={"a": "b"}))
+        keep(store, make_keep())
+        new = make_endpoint(url="https://new.example/", schedule=(0, 3), timeout=2.0)
+
+        do(store, store.update, new)
+
+        assert do(store, store.endpoints) == [new]
+        assert claim_one(store, enlist(store)).endpoint == new
+
+    def test_update_to_a_smaller_concurrency_holds_at_once(self, store: Store) -> None:
+        """Whatever the window had grown to."""
+        add(store, make_endpoint(concurrency=8))
+        worker = enlist(store)
+        widen(store, worker, times=4)
+        keep(store, *(make_keep(f"m{n}") for n in range(9)))
+
+        do(store, store.update, make_endpoint(concurrency=2))
+
+        assert len(claim(store, worker).claims) == 2
+
     def test_every_change_of_an_endpoint_is_counted(self, store: Store) -> None:
         """So that every process notices."""
         counts = [do(store, store.changes)]
 
         add(store, make_endpoint())
+        counts.append(do(store, store.changes))
+        do(store, store.update, make_endpoint(timeout=1))
         counts.append(do(store, store.changes))
         do(store, store.enable, "one", enabled=False)
         counts.append(do(store, store.changes))
@@ -133,6 +169,9 @@ class RecordsContract:
 
         with pytest.raises(EndpointError, match="no endpoint has the id 'x'"):
             do(store, getattr(store, verb), "x", **options)
+
+        with pytest.raises(EndpointError, match="no endpoint has the id 'x'"):
+            do(store, store.update, make_endpoint("x"))
 
     def test_deliveries_are_listed_newest_first_and_in_pages(
         self, store: Store
