@@ -20,6 +20,7 @@ from upcall.errors import BusNotOpenError, CallbackCancelledError, OptionError
 
 from .envelope import Envelope
 from .failures import failed
+from .kinds import is_async
 from .policies import INSIDE, Delay
 from .subscription import Subscription
 from .table import LOCK
@@ -41,6 +42,12 @@ class Reporter:
             raise OptionError(
                 f"on_error={on_error!r}: give 'log', 'raise' or a callable "
                 "(error, subscription or None, envelope or None)"
+            )
+
+        if callable(on_error) and is_async(on_error):
+            raise OptionError(
+                f"on_error={on_error!r} is async: failures are handed to it at once; "
+                "give a sync callable, that may start what takes its time"
             )
 
         self._on_error = on_error

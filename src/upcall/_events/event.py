@@ -44,7 +44,8 @@ def event(
     version. It goes outermost, above any other decorator.
 
     Args:
-        name: what the event is called: dotted segments.
+        name: what the event is called: dotted segments. Those below ``webhook`` are
+            ours, and heard only by keys that say that segment themselves.
         version: the version of its fields, from 1 on.
         frozen: whether its instances are immutable; say ``frozen=False`` for a mutable
             attrs class or dataclass too, so that type checkers know.
@@ -67,7 +68,12 @@ def event(
     return decorate
 
 
-def _check(name: str, version: int) -> None:
+def _check(name: object, version: int) -> None:
+    if isinstance(name, type):
+        raise OptionError(
+            f"@event above {name.__qualname__} needs a name: @event('order.paid')"
+        )
+
     if check_name(name).partition(".")[0] == RESERVED:
         raise MalformedKeyError(
             f"{name!r}: names below {RESERVED!r} are reserved; choose another"

@@ -138,6 +138,9 @@ class Hub:
 
     def _plan(self, key: Key) -> Run:
         with LOCK:
+            if key in self._runs:  # another thread was here first
+                return self._runs[key]
+
             name = key if isinstance(key, str) else name_of(key)
             own = self._routes.find(key)
             subscriptions, plain = in_order(self._routes.reached(key, own))

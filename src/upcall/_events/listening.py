@@ -135,7 +135,9 @@ class Listening(Owner):
         Without a callback it is a decorator that returns the function.
 
         Args:
-            key: an event class (its subclasses are heard too), a name, or a pattern.
+            key: an event class (its subclasses are heard too), a name, or a pattern:
+                ``*`` is one segment, ``**`` any number, none included. No wildcard
+                stands for a first segment ``webhook``: those names tell of deliveries.
             callback: takes the payload.
             envelope: the callback takes the `Envelope` instead.
             once: for one call.

@@ -68,9 +68,7 @@ class Owner(Hub):
     ) -> None:
         super().__init__(trace=trace, retain=retain)
 
-        if grace is not None and not grace >= 0:
-            raise OptionError(f"grace={grace!r}: give seconds from 0 on, or None")
-
+        _check_grace(grace)
         self._grace = grace
         self._reporter = Reporter(on_error)
         self._background: Background | None = None
@@ -277,3 +275,10 @@ def _needs(callback: object, name: str) -> str:
 
     target = callback.target if isinstance(callback, Subscription) else callback
     return f"{describe(target)} ({place_of(target)}){event} is async and runs"
+
+
+def _check_grace(grace: object) -> None:
+    number = isinstance(grace, int | float) and not isinstance(grace, bool)
+
+    if grace is not None and not (number and cast("float", grace) >= 0):
+        raise OptionError(f"grace={grace!r}: give seconds from 0 on, or None")

@@ -160,11 +160,26 @@ class Signal(Generic[T]):
             callback: takes the payload.
             envelope: the callback takes the `Envelope` instead.
             once: for one call.
-            **options: ``priority`` (higher first), ``when`` (a predicate of the
-                payload), ``weak`` (do not keep a method's object alive), ``thread``
-                (a blocking callback, in a worker thread), ``timeout`` (seconds),
-                ``overlap`` (merge, queue, drop, latest, restart), ``concurrency``,
-                ``debounce`` and ``throttle`` (seconds), ``kind`` (sync, async).
+            **options: in the order in which they are heeded:
+
+                - ``priority``: higher first; 0 by default.
+                - ``when``: a sync predicate of the payload.
+                - ``weak``: do not keep a method's object alive.
+                - ``debounce``, ``throttle``: seconds. The callback, sync ones too,
+                  runs in the background of an open bus: debounced, once, with the
+                  newest payload, after a quiet time; throttled, at once, then at most
+                  once per interval, with the newest. `aemit` does not wait for it;
+                  draining and closing run what is pending.
+                - ``overlap``: what an async callback does with an emission that comes
+                  while it still runs, whoever emits: ``"merge"`` runs beside it (the
+                  default), ``"queue"`` waits for its turn, ``"drop"`` is dropped,
+                  ``"latest"`` keeps the newest waiting, ``"restart"`` cancels the
+                  running one. What did not run leaves no value.
+                - ``concurrency``: at most so many runs at once; the rest queue.
+                - ``timeout``: seconds for one run, then `CallbackTimeoutError`. A
+                  thread cannot be stopped: its failure comes when it ends.
+                - ``thread``: a blocking callback, run in a worker thread.
+                - ``kind``: ``"async"`` for a sync function that returns awaitables.
 
         Raises:
             OptionError: the callback cannot take the payload, or an option makes no

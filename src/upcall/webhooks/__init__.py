@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 __all__ = (
+    "Answer",
+    "Attempt",
     "BlockedError",
     "Bridge",
     "BridgeClosedError",
+    "Clock",
     "Codec",
     "ConflictError",
+    "Delivery",
     "Endpoint",
     "EndpointError",
     "Guard",
@@ -17,12 +21,28 @@ __all__ = (
     "Receiver",
     "SignatureError",
     "Source",
+    "State",
     "Transport",
+    "TransportError",
     "Verified",
     "new_secret",
     "scheme",
 )
 
+from importlib.util import find_spec
+
+for _needed in ("cryptography", "httptools", "idna", "msgspec", "sqlalchemy"):
+    if find_spec(_needed) is None:
+        raise ModuleNotFoundError(
+            f"upcall.webhooks needs {_needed}: pip install 'upcall[webhooks]'",
+            name=_needed,
+        )
+
+from ._proto.answer import Answer as Answer
+from ._proto.answer import TransportError as TransportError
+from ._proto.delivery import Attempt as Attempt
+from ._proto.delivery import Delivery as Delivery
+from ._proto.delivery import State as State
 from ._proto.endpoint import Endpoint as Endpoint
 from ._proto.errors import BlockedError as BlockedError
 from ._proto.errors import BridgeClosedError as BridgeClosedError
@@ -35,6 +55,7 @@ from ._proto.schemes import Verified as Verified
 from ._proto.schemes import new_secret as new_secret
 from ._proto.schemes import scheme as scheme
 from .bridge import Bridge as Bridge
+from .clock import Clock as Clock
 from .codec import Codec as Codec
 from .outbox.outbox import Outbox as Outbox
 from .receiver import Receiver as Receiver

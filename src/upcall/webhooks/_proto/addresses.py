@@ -263,7 +263,10 @@ def _parse_name(text: str) -> str:
         raise BlockedError(f"{text!r} is no host name")
 
     if len(labels) == 1:
-        raise BlockedError(f"{text!r} is a name of the local network: write it in full")
+        raise BlockedError(
+            f"{text!r} is a name of the local network: write a full name, or an "
+            "address such as 127.0.0.1"
+        )
 
     return name
 
