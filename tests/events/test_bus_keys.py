@@ -9,11 +9,8 @@ from typing import Any
 
 import pytest
 
-from upcall import (
-    Bus,
-    MalformedKeyError,
-    event,
-)
+from upcall import Bus, MalformedKeyError, event
+from upcall._events import routes
 
 
 class Base:
@@ -204,3 +201,81 @@ def test_a_hundred_thousand_subscriptions() -> None:
 
     assert count == 100_000
     gc.collect()
+
+
+@pytest.mark.parametrize("key", ["", "a.*", "a..b", [], 3, int, list[int]])
+def test_signal_of_what_is_no_key_is_refused(key: Any) -> None:
+    """A pattern too: one can subscribe to it, but not emit."""
+    with pytest.raises(MalformedKeyError):
+        Bus().signal(key)
+
+
+def test_class_and_pattern_that_match_one_event_are_two_calls() -> None:
+    """Of the same callback even: it is two subscriptions."""
+    bus = Bus()
+    heard: list[object] = []
+    bus.on(OrderPaid, heard.append)
+    bus.on("test.**", heard.append)
+    event = OrderPaid(1)
+
+    assert bus.emit(event) == 2
+    assert heard == [event, event]
+
+
+def test_event_by_name_is_not_the_event_by_class() -> None:
+    """A name alone carries no class."""
+    bus = Bus()
+    bus.on(OrderPaid, lambda _: None)
+    bus.on("test.order.paid", lambda _: None)
+
+    assert bus.emit("test.order.paid", OrderPaid(1)) == 1
+
+
+def test_reserved_names_are_heard_by_those_who_say_so() -> None:
+    """No wildcard stands for their first segment."""
+    bus = Bus()
+    heard: list[str] = []
+
+    for key in ("**", "*.*", "webhook.*", "webhook.sent"):
+        bus.on(key, lambda _, key=key: heard.append(key))
+
+    bus.emit("webhook.sent")
+
+    assert heard == ["webhook.*", "webhook.sent"]
+
+
+def test_same_name_is_planned_once_however_often_it_is_emitted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Unrelated patterns are looked at once, and cost nothing after that."""
+    bus = Bus()
+    asked: list[str] = []
+
+    def matches(pattern: str, _: str) -> bool:
+        asked.append(pattern)
+        return False
+
+    monkeypatch.setattr(routes, "matches", matches)
+
+    for i in range(10):
+        bus.on(f"*.b{i}", print)
+        bus.on(f"x{i}.**", print)
+
+    for _ in range(100):
+        bus.emit("a.b")
+
+    assert len(asked) == 10
+
+
+def test_emission_changes_nothing_for_those_who_subscribe_to_other_names() -> None:
+    """Their plans stay as they are."""
+    bus = Bus()
+    bus.on("a", lambda _: None)
+    bus.emit("a")
+    run = bus.run_of("a")
+
+    with bus.on("b", print):
+        assert bus.run_of("a") is run
+
+    with bus.on("*", print):
+        assert bus.run_of("a") is not run

@@ -139,3 +139,55 @@ async def main() -> None:
     with record(bus) as heard:
         assert_type(heard, Record)
         assert_type(heard[0], Envelope[Any])
+
+
+# Blocks: they let exceptions out, so what is returned in them is returned
+
+
+async def returned_in_a_bus() -> int:
+    async with Bus() as opened:
+        return opened.emit("any.name")
+
+
+async def returned_in_a_stream() -> Paid:
+    async with bus.stream(Paid) as events:
+        return await anext(events)
+
+
+def returned_in_a_subscription() -> int:
+    with ints.on(take_int):
+        return ints.emit(1)
+
+
+# What else may go wrong
+
+
+@ints.on
+def bare(x: int) -> str:
+    raise AssertionError
+
+
+assert_type(bare, Subscription[[int], str])
+assert_type(bare(1), str)
+assert_type(bare.callback, Callable[[int], str] | None)
+assert_type(Player.moved, Signal[int])
+assert_type(ints.next(lambda x: x > 1), Promise[int])
+
+
+@nones.on()
+def on_nothing(_: None) -> None: ...
+
+
+async def wrong() -> None:
+    assert_type(await nones.aemit(), list[Any])
+    await ints.aemit("1")  # type: ignore[arg-type]
+    await ints.aemit()  # type: ignore[call-arg]
+    ints.emit_soon("1")  # type: ignore[arg-type]
+    ints.next(lambda x: x.upper())  # type: ignore[attr-defined]
+    bus.next(Paid, when=lambda paid: paid.nothing)  # type: ignore[attr-defined]
+    ints.stream(overflow="wait")  # type: ignore[arg-type]
+    bus.stream(Paid, capacity="1")  # type: ignore[call-overload]
+    bus.wait_for(Paid, timeout="1")  # type: ignore[call-overload]
+    bus.intercept(Paid, take_paid_later)  # type: ignore[arg-type]
+    Bus(on_error="print")  # type: ignore[arg-type]
+    number: int = await bus.wait_for(Paid)  # type: ignore[arg-type]
