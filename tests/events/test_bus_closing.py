@@ -302,6 +302,21 @@ def test_on_error_that_makes_no_sense_is_refused(on_error: Any) -> None:
         Bus(on_error=on_error)
 
 
+async def test_promise_of_a_closed_bus_can_start_no_more_tasks() -> None:
+    """Its async handlers are refused, and no coroutine is left behind."""
+
+    async def work(number: int) -> int:
+        return number + 1
+
+    async with Bus() as bus:
+        promise = bus.run(work, 1)
+
+    assert await promise.then(lambda number: number + 1) == 3
+
+    with pytest.raises(BusNotOpenError, match="closed"):
+        await promise.then(work)
+
+
 async def test_work_for_a_closed_bus_is_refused_at_the_call() -> None:
     """Not later, in a promise; and no coroutine is left behind."""
     bus = Bus()

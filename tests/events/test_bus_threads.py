@@ -256,3 +256,25 @@ def test_subscription_that_comes_while_a_signal_plans_is_not_missed() -> None:
     signal.emit(2)
 
     assert heard == [2]
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_interrupt_ends_the_bus_and_leaves_no_future_open(loop: str) -> None:
+    """Whoever waits in another thread is told."""
+    futures: list[Any] = []
+
+    async def main() -> None:
+        async with Bus() as bus:
+
+            @bus.on("a")
+            async def interrupted(_: object) -> None:
+                raise KeyboardInterrupt
+
+            futures.append(bus.emit_threadsafe("a"))
+            await anyio.sleep_forever()
+
+    with pytest.raises(KeyboardInterrupt):
+        anyio.run(main, backend=loop)
+
+    with pytest.raises(BusNotOpenError):
+        futures[0].result(0)

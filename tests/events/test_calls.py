@@ -7,17 +7,34 @@ __all__ = ()
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upcall import CallbackErrors, Signal
+from upcall import Bus, CallbackErrors, Signal
 from upcall._events import calls
 from upcall._events.calls import LONGEST, callbacks_of, emitted, make_run, plan_of
 from upcall._events.plan import Counts, Plan
 
-BEHAVIOURS = ("nothing", "value", "fail")
-LISTS = st.lists(st.sampled_from(BEHAVIOURS), max_size=12)
+SPECIAL = ("value", "fail", "awaitable")
+
+
+@st.composite
+def behaviours(draw: st.DrawFn) -> list[str]:
+    """Choose how many there are, and which of them do more than nothing."""
+    number = draw(st.integers(0, LONGEST + 1))
+    places = st.integers(0, max(number - 1, 0))
+    special = draw(st.dictionaries(places, st.sampled_from(SPECIAL), max_size=6))
+
+    return [special.get(i, "nothing") for i in range(number)]
+
+
+class Awaitable:
+    """What would have to be awaited; refused where no bus is open."""
+
+    def __await__(self) -> Any:
+        raise AssertionError
 
 
 def make(behaviours: list[str], log: list[int]) -> tuple[Callable[[Any], object], ...]:
@@ -26,9 +43,17 @@ def make(behaviours: list[str], log: list[int]) -> tuple[Callable[[Any], object]
     def one(i: int, behaviour: str) -> Callable[[Any], object]:
         def callback(payload: object) -> object:
             log.append(i)
-            if behaviour == "fail":
-                raise ValueError(i)
-            return i if behaviour == "value" else None
+            assert payload == "payload"
+
+            match behaviour:
+                case "fail":
+                    raise ValueError(i)
+                case "awaitable":
+                    return Awaitable()
+                case "value":
+                    return i
+                case _:
+                    return None
 
         return callback
 
@@ -40,26 +65,38 @@ def outcome(run: Callable[[Any], int]) -> object:
     try:
         return run("payload")
     except CallbackErrors as group:
-        return [str(error) for error in group.exceptions]
+        return [f"{type(error).__name__} {error}" for error in group.exceptions]
 
 
-def plan(number: int) -> Plan:
+def plan(number: int, bus: Bus | None = None) -> Plan:
     """Make an empty plan for so many callbacks."""
-    return Plan("a", "a", None, number, Counts())
+    return Plan("a", "a", bus, number, Counts())
 
 
-@given(behaviours=LISTS)
-def test_both_paths_call_and_fail_alike(behaviours: list[str]) -> None:
-    """Whoever fails, and wherever they stand."""
+@given(behaviours=behaviours(), counted=st.booleans())
+def test_both_paths_do_the_same(behaviours: list[str], counted: bool) -> None:
+    """Whoever fails or returns what, wherever they stand, with a bus or without."""
+    bus = Bus() if counted else None
+    number = len(behaviours)
     logs: list[list[int]] = [[], []]
+    plans = [plan(number, bus) for _ in logs]
     callbacks = [make(behaviours, log) for log in logs]
-    generated = make_run(callbacks[0], plan(len(behaviours)))
-    plain = calls._make(
-        calls._loop.__code__, (callbacks[1], None, plan(len(behaviours)))
-    )
+    generated = make_run(callbacks[0], plans[0])
+    plain = calls._make(calls._loop.__code__, (callbacks[1], plans[1].tally, plans[1]))
 
     assert outcome(generated) == outcome(plain)
-    assert logs[0] == logs[1] == list(range(len(behaviours)))
+    assert logs[0] == logs[1] == list(range(number))
+    assert attrs.astuple(plans[0].counts) == attrs.astuple(plans[1].counts)
+    assert [emitted(each.tally) for each in plans if each.tally] in ([], [1, 1], [0, 0])
+
+
+def test_generated_path_is_what_runs_up_to_its_longest() -> None:
+    """And the plain one beyond."""
+    for number, path in ((1, "generated"), (LONGEST, "generated"), (101, "plain")):
+        run = make_run(make(["nothing"] * number, []), plan(number))
+
+        plain = run.__code__ is calls._loop.__code__
+        assert plain is (path == "plain")
 
 
 @pytest.mark.parametrize("number", [1, 2, 50, LONGEST, LONGEST + 1])
@@ -73,7 +110,7 @@ def test_failure_is_told_of_the_callback_that_raised(number: int, place: str) ->
 
     run = make_run(make(behaviours, log), plan(number))
 
-    assert outcome(run) == [str(failing)]
+    assert outcome(run) == [f"ValueError {failing}"]
     assert log == list(range(number))
 
 

@@ -7,7 +7,8 @@ __all__ = ()
 import copy
 import dataclasses
 import pickle
-from typing import Any, Generic, TypeVar
+import typing
+from typing import Any, ClassVar, Generic, TypeVar
 
 import attrs
 import pytest
@@ -214,3 +215,16 @@ def test_catalogue_keeps_no_class_alive() -> None:
         x: int
 
     assert lookup("classes.gone") is Other
+
+
+def test_class_variable_is_no_field_whatever_its_name() -> None:
+    """Neither for attrs nor for us; written out or under another name."""
+
+    @event("classes.counted")
+    class Counted:
+        _made: ClassVar[int] = 0
+        _seen: typing.ClassVar[list[int]] = []
+        number: int
+
+    assert Counted(1).number == 1
+    assert repr(Counted(1)).endswith("Counted(number=1)")

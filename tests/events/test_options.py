@@ -39,6 +39,9 @@ class Listener:
     def hear(self, x: int) -> None:
         self.heard.append(x)
 
+    def hear_two(self, x: int, y: int) -> None:
+        self.heard.append(x + y)
+
 
 @pytest.mark.parametrize(
     "callback",
@@ -53,7 +56,16 @@ def test_callables_of_every_kind(callback: Callable[[Any], object]) -> None:
 
 
 @pytest.mark.parametrize(
-    "callback", [lambda: None, lambda a, b: None, lambda a, *, b: None, Listener.hear]
+    "callback",
+    [
+        lambda: None,
+        lambda a, b: None,
+        lambda a, *, b: None,
+        Listener.hear,
+        Listener([]).hear_two,
+        partial(Listener.hear_two, Listener([])),
+        partial(lambda a, b: None, 1, 2),
+    ],
 )
 def test_callback_that_cannot_take_the_payload_is_refused(
     callback: Callable[..., object],

@@ -131,3 +131,72 @@ def test_bad_retain_is_refused(retain: Any) -> None:
         Bus(retain=retain)
     with pytest.raises(OptionError, match="retain"):
         Bus().signal("a", retain=retain)
+
+
+def test_awaitable_that_a_late_subscriber_returns_needs_an_open_bus() -> None:
+    """The coroutine is closed, and the subscriber is refused."""
+    signal = Signal[int]("tick", retain=1)
+    signal.emit(1)
+
+    async def later(x: int) -> None:
+        await anyio.lowlevel.checkpoint()
+
+    def taken_for_sync(x: int) -> object:
+        return later(x)
+
+    with pytest.raises(CallbackErrors) as caught:
+        signal.on(taken_for_sync)
+
+    assert isinstance(caught.value.exceptions[0], BusNotOpenError)
+    assert signal.subscriptions() == []
+
+
+async def test_awaitable_that_a_late_subscriber_returns_runs_in_the_bus() -> None:
+    """As one does that comes of an emission."""
+    heard: list[int] = []
+
+    async def later(x: int) -> None:
+        await anyio.lowlevel.checkpoint()
+        heard.append(x)
+
+    def taken_for_sync(x: int) -> object:
+        return later(x)
+
+    async with Bus(retain=2) as bus:
+        bus.emit("a", 1)
+        bus.emit("a", 2)
+        bus.on("a", taken_for_sync)
+
+    assert sorted(heard) == [1, 2]
+
+
+async def test_stream_begins_with_what_is_retained() -> None:
+    """It is a late subscriber like others."""
+    bus = Bus(retain=2)
+
+    for x in (1, 2, 3):
+        bus.emit("a", x)
+
+    async with bus.stream("a") as events:
+        bus.emit("a", 4)
+
+        assert [await anext(events) for _ in range(3)] == [2, 3, 4]
+
+
+def test_late_subscriber_to_a_class_gets_what_its_subclasses_left() -> None:
+    """As it hears their emissions."""
+
+    class Base:
+        """An event."""
+
+    class Derived(Base):
+        """A special one."""
+
+    bus = Bus(retain=1)
+    heard: list[object] = []
+    bus.emit(Base())
+    bus.emit(Derived())
+
+    bus.on(Base, heard.append)
+
+    assert [type(each) for each in heard] == [Base, Derived]

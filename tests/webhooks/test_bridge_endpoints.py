@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from anyio.lowlevel import checkpoint
 from tests.webhooks.bridges import NOON, Nameless, Odd, Paid, make_bridge, opened
-from tests.webhooks.fakes import FakeTransport, make_endpoint, until
+from tests.webhooks.fakes import FakeTransport, accepts, make_endpoint, until
 
 from upcall import Bus
 from upcall.errors import OptionError
@@ -21,6 +21,7 @@ from upcall.webhooks import (
     EndpointError,
     OutboxError,
 )
+from upcall.webhooks._proto.schemes import new_secret
 
 
 async def test_add_gives_back_what_is_stored() -> None:
@@ -55,7 +56,13 @@ async def test_update_replaces_an_endpoint() -> None:
     async with opened(transport=transport, clock=clock) as (bus, bridge):
         await bus.aemit("order.paid", 1)
         await transport.arrived(1)
-        moved = make_endpoint(url="https://new.example/", events=["order.*"])
+        secret = new_secret()
+        moved = make_endpoint(
+            url="https://new.example/",
+            events=["order.*"],
+            secret=secret,
+            headers={"x-new": "yes"},
+        )
         updated = await bridge.update(moved)
         clock.advance(10)
         await transport.arrived(2)
@@ -67,7 +74,10 @@ async def test_update_replaces_an_endpoint() -> None:
         with pytest.raises(EndpointError, match="half a wildcard"):
             await bridge.update(make_endpoint(events=["ord*"]))
 
-    assert transport.sent[1].url == "https://new.example/"
+    sent = transport.sent[1]
+    assert sent.url == "https://new.example/"
+    assert sent.headers["x-new"] == "yes"
+    assert accepts(sent, now=NOON + 10, secret=secret)
 
 
 async def test_options_of_deliveries_are_checked() -> None:

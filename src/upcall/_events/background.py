@@ -142,11 +142,6 @@ class Background:
         """How many background tasks there are."""
         return self._children.count
 
-    @property
-    def pending(self) -> int:
-        """How many debounced or throttled runs wait for their time."""
-        return sum(delay.waiting for delay in self._delays)
-
     async def enter(self) -> None:
         """Begin."""
         await self._children.enter()

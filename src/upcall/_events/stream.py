@@ -176,7 +176,8 @@ class _Buffer(Sink):
         return self(payload)
 
     def _has_room(self) -> bool:
-        return len(self._items) < self._capacity and not self._room_wanted
+        # Who waits is let in as soon as there is room: so nobody waits if there is.
+        return len(self._items) < self._capacity
 
     def _put(self, payload: Any) -> bool:
         """Put it in, if it may; tell whether it is in."""

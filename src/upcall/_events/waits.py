@@ -103,12 +103,7 @@ def next_payload(subscribe: Subscribe, home: Home, waits: Waits | None) -> Promi
         waits: those to be rejected when a bus closes.
     """
     waiting = _Waiting(home, waits)
-
-    try:
-        waiting.subscription = subscribe(waiting)
-    except BaseException:
-        waiting.cancel()
-        raise
+    waiting.subscription = subscribe(waiting)
 
     if waits is not None and waits.ended:
         waiting.refuse()
