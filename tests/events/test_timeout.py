@@ -4,7 +4,10 @@ from __future__ import annotations
 
 __all__ = ()
 
+import threading
+
 import anyio
+import anyio.to_thread
 import pytest
 from tests.events.virtual import LOOPS, Backend, backend
 
@@ -124,3 +127,28 @@ async def test_callback_that_ends_late_all_the_same_has_failed() -> None:
         await signal.aemit(30)
 
     assert isinstance(caught.value.exceptions[0], CallbackTimeoutError)
+
+
+async def test_late_thread_has_failed_and_still_counts_for_overlap() -> None:
+    """Until it ends, for its time was over long before."""
+    signal = Signal[int]("a")
+    began, go_on = threading.Event(), threading.Event()
+
+    @signal.on(thread=True, timeout=5, overlap="drop")
+    def blocks(_: int) -> None:
+        began.set()
+        go_on.wait(10)
+
+    async def late() -> None:
+        with pytest.raises(CallbackErrors) as caught:
+            await signal.aemit(1)
+
+        assert isinstance(caught.value.exceptions[0], CallbackTimeoutError)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(late)
+        await anyio.to_thread.run_sync(began.wait, 10)
+
+        assert await signal.aemit(2) == []
+        await anyio.sleep(6)
+        go_on.set()
