@@ -13,6 +13,9 @@
   - `NoRunningLoopError` (also `RuntimeError`): no event loop runs here.
   - `MalformedKeyError` (also `ValueError`): no class, name or pattern.
   - `OptionError` (also `ValueError`): an option that makes no sense here.
+
+    - `WrongTypeError` (also `TypeError`): nor does anything else of its type.
+
   - `StreamFullError`: a stream had no room.
   - `PromiseCancelledError`: the promise was cancelled.
   - `PromiseTimeoutError` (also `TimeoutError`): the promise took too long.
@@ -38,6 +41,7 @@ __all__ = (
     "UpcallError",
     "WrongLoopError",
     "WrongThreadError",
+    "WrongTypeError",
 )
 
 from collections.abc import Sequence
@@ -90,6 +94,10 @@ class MalformedKeyError(UpcallError, ValueError):
 
 class OptionError(UpcallError, ValueError):
     """An option makes no sense, alone or for this kind of callback."""
+
+
+class WrongTypeError(OptionError, TypeError):
+    """An argument is of a type that makes no sense here: no callable, no future."""
 
 
 class StreamFullError(UpcallError):

@@ -34,6 +34,9 @@ def check_name(name: object) -> str:
         MalformedKeyError: if it is no text, has an empty segment, white space or
             control characters, or is a pattern.
     """
+    if not isinstance(name, str):
+        raise MalformedKeyError(f"{name!r} is no name: {_HELP}")
+
     text = check_key(name)
 
     if "*" in text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ("ManualClock", "Record", "record")
 
+import math
 from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, overload
@@ -13,20 +14,22 @@ import anyio.lowlevel
 
 from ._events.bus import Bus
 from ._events.envelope import Envelope
+from ._events.inside import hub_of
+from ._promises.arguments import check_seconds
+from .errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
 
 class Record(Sequence[Envelope[Any]]):
-    """The envelopes that were heard, in order; like a list."""
+    """The envelopes that were heard, in order; like a list.
 
-    def __init__(self) -> None:
-        self._heard: list[Envelope[Any]] = []
+    Made by `record`. It may be read in any thread.
+    """
 
-    def add(self, envelope: Envelope[Any]) -> None:
-        """Hear one."""
-        self._heard.append(envelope)
+    def __init__(self, heard: list[Envelope[Any]]) -> None:
+        self._heard = heard
 
     @property
     def payloads(self) -> list[Any]:
@@ -64,6 +67,9 @@ def record(bus: Bus, key: type[Any] | str = "**") -> Generator[Record]:
 
     ``with record(bus, "order.*") as heard:`` gives a list-like of envelopes. It stays
     as it is after the block. Names below ``webhook`` are heard by a key that says so.
+    What is emitted in other threads is recorded too, and so is what is emitted when the
+    block is left by an exception or a cancellation, until then. It is a subscription
+    like others: `emit` counts it.
 
     Args:
         bus: the bus; it need not be open.
@@ -71,11 +77,13 @@ def record(bus: Bus, key: type[Any] | str = "**") -> Generator[Record]:
 
     Raises:
         MalformedKeyError: this is no key.
+        OptionError: this is no bus.
     """
-    heard = Record()
+    hub_of(bus)
+    envelopes: list[Envelope[Any]] = []
 
-    with bus.on(key, heard.add, envelope=True):
-        yield heard
+    with bus.on(key, envelopes.append, envelope=True):
+        yield Record(envelopes)
 
 
 class ManualClock:
@@ -86,9 +94,13 @@ class ManualClock:
 
     Args:
         start: the time it shows at first, in Unix seconds.
+
+    Raises:
+        OptionError: that is no time.
     """
 
     def __init__(self, start: float = 1_700_000_000.0) -> None:
+        check_seconds("start", start)
         self._now = start
         self._sleepers: list[tuple[float, anyio.Event]] = []
 
@@ -111,7 +123,15 @@ class ManualClock:
         return min((due for due, _ in self._sleepers), default=None)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait until the clock was advanced by ``seconds``."""
+        """Wait until the clock was advanced by ``seconds``.
+
+        At once, after a checkpoint, for none or less. Cancelled, it waits no more.
+
+        Raises:
+            OptionError: that is no number of seconds.
+        """
+        check_seconds("seconds", seconds, least=-math.inf)
+
         if seconds <= 0:
             await anyio.lowlevel.checkpoint()
             return
@@ -128,11 +148,16 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         """Turn the clock forward, and wake those whose time has come, in order.
 
+        Args:
+            seconds: how far. Those who wait go on when the loop runs next.
+
         Raises:
-            ValueError: the clock would go back.
+            OptionError: the clock would go back, or that is no number of seconds.
         """
+        check_seconds("seconds", seconds, least=-math.inf)
+
         if seconds < 0:
-            raise ValueError(f"advance({seconds!r}): this clock does not go back")
+            raise OptionError(f"advance({seconds!r}): this clock does not go back")
 
         self._now += seconds
         due = sorted(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 __all__ = ()
 
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
 
 from upcall import STOP, Bus, BusNotOpenError, CallbackErrors, Envelope, OptionError
+from upcall._events.inside import hub_of
 
 
 class Shelf:
@@ -106,7 +107,7 @@ async def test_keeper_has_it_before_any_callback_hears_it() -> None:
     log: list[Any] = []
     bus = Bus()
     bus.on("*", lambda x: log.append(("heard", x)))
-    bus.add_keeper(Shelf(log))
+    hub_of(bus).add_keeper(Shelf(log))
 
     await bus.aemit("a", 1)
     bus.emit("a", 2)
@@ -121,7 +122,7 @@ async def test_keeper_that_fails_ends_the_emission_before_any_callback() -> None
     shelf, bus = Shelf(log), Bus()
     shelf.error = OSError("disk full")
     bus.on("a", log.append)
-    bus.add_keeper(shelf)
+    hub_of(bus).add_keeper(shelf)
 
     with pytest.raises(OSError, match="disk full"):
         await bus.aemit("a", 1)
@@ -134,14 +135,14 @@ async def test_what_keepers_want_is_asked_again_when_they_say_so() -> None:
     """And not before."""
     log: list[Any] = []
     shelf, bus = Shelf(log), Bus()
-    bus.add_keeper(shelf)
+    hub_of(bus).add_keeper(shelf)
     bus.emit("b", 1)
 
     shelf.wanted = "b"
     bus.emit("b", 2)
-    bus.keepers_changed()
+    hub_of(bus).keepers_changed()
     bus.emit("b", 3)
-    bus.remove_keeper(shelf)
+    hub_of(bus).remove_keeper(shelf)
     bus.emit("b", 4)
 
     assert log == [("kept", 3)]
@@ -153,7 +154,7 @@ async def test_closed_keeper_is_forgotten_when_the_bus_closes() -> None:
     shelf, bus = Shelf(log), Bus()
 
     async with bus:
-        bus.add_keeper(shelf)
+        hub_of(bus).add_keeper(shelf)
         shelf.closed = True
         shelf.error = RuntimeError("closed")
         with pytest.raises(RuntimeError):
@@ -233,6 +234,8 @@ def test_forward_needs_another_bus() -> None:
     """Not itself, and not something else."""
     bus = Bus()
 
-    for other in (bus, 5):
-        with pytest.raises(OptionError, match="another bus"):
-            bus.forward(other)
+    with pytest.raises(OptionError, match="another bus"):
+        bus.forward(bus)
+
+    with pytest.raises(OptionError, match="other=5 is no bus: give a Bus"):
+        bus.forward(cast("Any", 5))

@@ -19,6 +19,7 @@ from upcall import (
     CallbackCancelledError,
     CallbackErrors,
 )
+from upcall._events.inside import hub_of
 
 
 def failing(_: object) -> None:
@@ -229,7 +230,7 @@ async def test_report_hands_a_failure_to_on_error() -> None:
     error = ValueError("reported")
 
     async with Bus(on_error=lambda *args: told.append(args)) as bus:
-        bus.report(error, None, None)
+        hub_of(bus).report(error, None, None)
 
     assert told == [(error, None, None)]
 

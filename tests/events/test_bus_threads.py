@@ -24,6 +24,7 @@ from upcall import (
     Signal,
     WrongThreadError,
 )
+from upcall._events.owner import Owner
 
 
 async def nothing(_: object) -> None:
@@ -237,20 +238,22 @@ def test_subscription_that_comes_while_a_signal_plans_is_not_missed() -> None:
     listener = "a", heard.append
     threads: list[threading.Thread] = []
 
-    class Slow(Bus):
+    class Slow(Owner):
         """Somebody subscribes just as it has planned."""
 
         def run_of(self, key: Any) -> Any:
             run = super().run_of(key)
 
             if not threads:
-                threads.append(threading.Thread(target=self.on, args=listener))
+                threads.append(threading.Thread(target=bus.on, args=listener))
                 threads[0].start()
                 threads[0].join(0.05)
 
             return run
 
-    signal = Signal[int]("a", bus=Slow())
+    bus = Bus()
+    bus._hub = Slow()
+    signal = Signal[int]("a", bus=bus)
     signal.emit(1)
     threads[0].join()
     signal.emit(2)

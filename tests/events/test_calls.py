@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from upcall import Bus, CallbackErrors, Signal
 from upcall._events import calls
 from upcall._events.calls import LONGEST, callbacks_of, emitted, make_run, plan_of
+from upcall._events.inside import hub_of
 from upcall._events.plan import Counts, Plan
 
 SPECIAL = ("value", "fail", "awaitable")
@@ -70,7 +71,7 @@ def outcome(run: Callable[[Any], int]) -> object:
 
 def plan(number: int, bus: Bus | None = None) -> Plan:
     """Make an empty plan for so many callbacks."""
-    return Plan("a", "a", bus, number, Counts())
+    return Plan("a", "a", None if bus is None else hub_of(bus), number, Counts())
 
 
 @given(behaviours=behaviours(), counted=st.booleans())

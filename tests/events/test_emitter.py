@@ -71,7 +71,7 @@ def test_what_cannot_be_called_is_no_listener(method: str, wrong: object) -> Non
     """None included: it does not stand for "no listener given"."""
     emitter = EventEmitter()
 
-    with pytest.raises(TypeError, match="it cannot be called"):
+    with pytest.raises(TypeError, match="give a function"):
         getattr(emitter, method)("x", wrong)
 
     assert emitter.event_names() == []
@@ -152,7 +152,7 @@ def test_equal_names_share_their_listeners() -> None:
 
 def test_a_name_that_cannot_be_hashed_is_none() -> None:
     """A list, say."""
-    with pytest.raises(TypeError, match="unhashable"):
+    with pytest.raises(TypeError, match=r"\[\] cannot be the name of an event"):
         EventEmitter().on([], nothing)  # type: ignore[call-overload]
 
 

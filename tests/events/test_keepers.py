@@ -11,6 +11,7 @@ import pytest
 from tests.events.fakes import settle
 
 from upcall import STOP, Bus, CallbackErrors, Envelope, event
+from upcall._events.inside import hub_of
 
 
 @event("test.keepers.paid")
@@ -58,8 +59,8 @@ async def test_aemit_waits_for_each_keeper_in_turn_and_then_calls() -> None:
     log: list[str] = []
     bus = Bus()
     one, other = Safe(log, "one"), Safe(log, "other")
-    bus.add_keeper(one)
-    bus.add_keeper(other)
+    hub_of(bus).add_keeper(one)
+    hub_of(bus).add_keeper(other)
     bus.on("a", lambda x: log.append(f"heard {x}"))
 
     async with anyio.create_task_group() as group:
@@ -79,7 +80,7 @@ async def test_emit_soon_waits_for_the_keepers_too() -> None:
     log: list[str] = []
 
     async with Bus() as bus:
-        bus.add_keeper(safe := Safe(log))
+        hub_of(bus).add_keeper(safe := Safe(log))
         bus.on("a", lambda x: log.append(f"heard {x}"))
         promise = bus.emit_soon("a", 1)
         await settle()
@@ -94,7 +95,7 @@ async def test_aemit_that_is_cancelled_while_it_is_kept_is_heard_by_nobody() -> 
     """Whether it was kept is for the keeper to know."""
     log: list[str] = []
     bus = Bus()
-    bus.add_keeper(Safe(log))
+    hub_of(bus).add_keeper(Safe(log))
     bus.on("a", lambda x: log.append(f"heard {x}"))
 
     async with anyio.create_task_group() as group:
@@ -109,7 +110,7 @@ def test_what_is_wanted_is_asked_once_per_name() -> None:
     """And again when something has changed."""
     bus = Bus()
     safe = Safe([])
-    bus.add_keeper(safe)
+    hub_of(bus).add_keeper(safe)
 
     for _ in range(3):
         bus.emit("a", 1)
@@ -123,7 +124,7 @@ def test_event_is_kept_by_its_name_and_one_without_a_name_never() -> None:
     log: list[str] = []
     bus = Bus()
     safe = Safe(log)
-    bus.add_keeper(safe)
+    hub_of(bus).add_keeper(safe)
 
     bus.emit(Paid(1))
     bus.emit(Nameless())
@@ -136,7 +137,7 @@ def test_what_is_stopped_is_not_kept_and_what_is_replaced_is_kept_as_that() -> N
     """Interceptors come first."""
     log: list[str] = []
     bus = Bus()
-    bus.add_keeper(Safe(log))
+    hub_of(bus).add_keeper(Safe(log))
 
     with bus.intercept("a", lambda _: STOP):
         bus.emit("a", 1)
@@ -156,7 +157,7 @@ async def test_each_bus_has_its_own_keepers() -> None:
     bus.forward(other)
 
     for each, name in ((bus, "one"), (other, "other")):
-        each.add_keeper(safe := Safe(log, name))
+        hub_of(each).add_keeper(safe := Safe(log, name))
         each.on("a", lambda _, name=name: log.append(f"heard in {name}"))  # type: ignore[misc]
         safe.open.set()
 
@@ -189,7 +190,7 @@ async def test_refusal_by_a_keeper_of_another_bus_is_one_failure_among_others(
         def keep_soon(self, envelope: Envelope[Any]) -> None:
             raise OSError("disk full")
 
-    other.add_keeper(refusing := Refusing([]))
+    hub_of(other).add_keeper(refusing := Refusing([]))
     refusing.open.set()
 
     with pytest.raises(CallbackErrors) as caught:

@@ -39,10 +39,10 @@ async def test_stream_is_subscribed_from_entering_to_leaving() -> None:
     async with stream as events:
         assert bus.emit("a", 2) == 1
         assert await anext(events) == 2
-        assert not events.ended
+        assert not events._feed.ended
 
     assert bus.emit("a", 3) == 0
-    assert stream.ended
+    assert stream._feed.ended
 
 
 async def test_stream_that_was_left_gives_nothing_any_more() -> None:
@@ -113,7 +113,7 @@ async def test_several_consumers_all_end_with_the_stream() -> None:
             bus.emit("a", i)
 
         await settle()
-        events.end()
+        events._feed.end()
 
     assert sorted(heard) == list(range(10))
 
@@ -168,7 +168,7 @@ async def test_many_threads_never_fill_a_stream_beyond_its_capacity() -> None:
                 for _ in range(4):
                     group.start_soon(anyio.to_thread.run_sync, work)
 
-            events.end()
+            events._feed.end()
 
 
 async def test_stream_opened_by_a_task_while_the_bus_closes_ends_too() -> None:

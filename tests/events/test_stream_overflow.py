@@ -13,7 +13,7 @@ from upcall import Bus, CallbackErrors, Stream, StreamFullError
 
 async def drained(stream: Stream[int]) -> list[int]:
     """End a stream, and give what is left in it."""
-    stream.end()
+    stream._feed.end()
     return [payload async for payload in stream]
 
 

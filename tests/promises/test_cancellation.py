@@ -15,7 +15,8 @@ from tests.promises.thenables import Thenable
 
 from upcall._loops.which import current_loop
 from upcall._promises.home import loop_home
-from upcall._promises.promise import Promise, deferred
+from upcall._promises.promise import Promise
+from upcall._promises.start import deferred
 from upcall.errors import PromiseCancelledError
 
 

@@ -29,8 +29,8 @@ from tests.promises.kinds import (
 from tests.promises.thenables import FULFILLING, REJECTING, Thenable, from_everywhere
 
 from upcall._promises.home import Home, loop_home
-from upcall._promises.promise import Promise, deferred
-from upcall._promises.start import run_in
+from upcall._promises.promise import Promise
+from upcall._promises.start import deferred, run_in
 
 WAYS = tuple(from_everywhere(lambda: None))
 PROMISES = ("a promise", "with a promise")

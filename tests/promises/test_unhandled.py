@@ -14,8 +14,8 @@ import trio
 from tests.promises.kinds import Boom, drained, later, turns
 
 from upcall._promises.home import Home, loop_home, set_unhandled_rejection_hook
-from upcall._promises.promise import Promise, deferred, quiet
-from upcall._promises.start import run_in
+from upcall._promises.promise import Promise, quiet
+from upcall._promises.start import deferred, run_in
 
 Told = list[tuple[Promise[Any], BaseException]]
 

@@ -191,3 +191,81 @@ async def wrong() -> None:
     bus.intercept(Paid, take_paid_later)  # type: ignore[arg-type]
     Bus(on_error="print")  # type: ignore[arg-type]
     number: int = await bus.wait_for(Paid)  # type: ignore[arg-type]
+
+
+# The blame: on the callback, not on the key
+
+
+bus.on(
+    Paid,
+    take_int,  # type: ignore[arg-type]
+)
+bus.once(
+    Paid,
+    take_int,  # type: ignore[arg-type]
+    priority=1,
+)
+
+
+# Envelopes by name and by pattern
+
+
+@bus.on("any.*", envelope=True)
+def on_envelope(envelope: Envelope[Any]) -> int:
+    raise AssertionError
+
+
+@bus.on("any.*", envelope=True)
+def on_envelope_of_paid(envelope: Envelope[Paid]) -> int:
+    raise AssertionError
+
+
+@bus.on("any.*", envelope=True)  # type: ignore[arg-type]
+def on_no_envelope(x: int) -> int:
+    raise AssertionError
+
+
+@bus.once("any.name", envelope=True)  # type: ignore[arg-type]
+def once_no_envelope(x: int) -> int:
+    raise AssertionError
+
+
+assert_type(on_envelope, Callable[[Envelope[Any]], int])
+assert_type(
+    bus.on("any.*", take_envelope, envelope=True),
+    Subscription[[Envelope[Any]], None],
+)
+bus.on("any.*", take_int, envelope=True)  # type: ignore[call-overload]
+
+
+# Predicates: they take the payload, and say nothing of its type
+
+
+def take_anything(x: object) -> bool:
+    raise AssertionError
+
+
+async def predicates() -> None:
+    assert_type(bus.next(Paid, when=lambda paid: paid.order_id > 1), Promise[Paid])
+    assert_type(bus.next(Paid, when=take_anything), Promise[Paid])
+    assert_type(await bus.wait_for(Paid, when=lambda paid: paid.order_id > 1), Paid)
+    assert_type(await bus.wait_for(Paid, when=take_anything, timeout=1), Paid)
+    bus.wait_for(Paid, when=lambda paid: paid.nothing)  # type: ignore[attr-defined]
+    bus.on(Paid, take_paid, when=lambda paid: paid.order_id > 1)
+    bus.on(Paid, take_paid, when=lambda p: p.nothing)  # type: ignore[attr-defined]
+    bus.on(Paid, take_envelope, envelope=True, when=lambda paid: paid.order_id > 1)
+    bus.on(Paid, take_paid, when=3)  # type: ignore[call-overload]
+
+
+# What a checker tells before we do
+
+bus.on("any.name", None)  # type: ignore[call-overload]
+ints.on(None)  # type: ignore[call-overload]
+bus.off("any.name", 3)  # type: ignore[arg-type]
+bus.emit(Paid(1), 3)  # type: ignore[call-overload]
+bus.forward(3)  # type: ignore[arg-type]
+Signal("any.name", bus=3)  # type: ignore[arg-type]
+assert_type(bus.grace, float | None)
+bus.grace = 3  # type: ignore[misc]
+bus.report(ValueError(), None, None)  # type: ignore[attr-defined]
+ints.on(take_int).options  # type: ignore[attr-defined]

@@ -20,7 +20,7 @@ from upcall.errors import BusNotOpenError, CallbackCancelledError, OptionError
 
 from .envelope import Envelope
 from .failures import failed
-from .kinds import is_async
+from .kinds import describe, fits, is_async, place_of
 from .policies import INSIDE, Delay
 from .subscription import Subscription
 from .table import LOCK
@@ -48,6 +48,12 @@ class Reporter:
             raise OptionError(
                 f"on_error={on_error!r} is async: failures are handed to it at once; "
                 "give a sync callable, that may start what takes its time"
+            )
+
+        if callable(on_error) and not fits(on_error, None, None, None):
+            raise OptionError(
+                f"on_error={on_error!r} cannot be called with three arguments: it is "
+                "given the error, the subscription or None, and the envelope or None"
             )
 
         self._on_error = on_error
@@ -85,7 +91,8 @@ class Reporter:
             on_error(error, subscription, envelope)
         except Exception as another:  # noqa: BLE001 (both are logged)
             _log("a background callback failed", error, subscription, envelope)
-            _log("on_error failed with it", another, subscription, envelope)
+            who = f"{describe(on_error)} ({place_of(on_error)})"
+            _log(f"on_error itself failed, {who}", another, subscription, envelope)
 
 
 def _log(
@@ -99,9 +106,15 @@ def _log(
         "upcall_event": envelope.name if envelope else None,
         "upcall_envelope": envelope.id if envelope else None,
     }
+    # Its notes tell the callback, its place and the event.
+    told = [repr(error), *getattr(error, "__notes__", ())]
+    told += [f"envelope {envelope.id}"] if envelope else []
+
     import logging  # noqa: PLC0415 (a fifth of what importing the core costs)
 
-    logging.getLogger("upcall").error(text, exc_info=error, extra=extra)
+    logging.getLogger("upcall").error(
+        "%s: %s", text, "; ".join(told), exc_info=error, extra=extra
+    )
 
 
 class Background:

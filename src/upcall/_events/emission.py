@@ -26,7 +26,7 @@ from .kinds import describe, is_awaitable
 from .plan import Around, Host, Plan
 from .policies import NOTHING, Start
 from .runs import Awaited, aemit_bare, outcome_of, sort
-from .subscription import Subscription
+from .subscribed import Subscribed
 
 
 @final
@@ -38,11 +38,12 @@ class _Stop:
 
 
 STOP: Final = _Stop()
+"""What an interceptor returns so that nobody hears an emission; see `Bus.intercept`."""
 
 
 def make_plan_run(
     plan: Plan,
-    subscriptions: Collection[Subscription[..., Any]],
+    subscriptions: Collection[Subscribed[..., Any]],
     around: Around,
     *,
     plain: tuple[Callable[..., Any], ...] | None,
@@ -470,7 +471,7 @@ class _Emission:
             self.errors.append(self.plan.failure(error, callback))
 
 
-def _ask(interceptor: Subscription[..., Any], envelope: Envelope[Any]) -> object:
+def _ask(interceptor: Subscribed[..., Any], envelope: Envelope[Any]) -> object:
     try:
         return interceptor.target(envelope)
     except Exception as error:
@@ -479,7 +480,7 @@ def _ask(interceptor: Subscription[..., Any], envelope: Envelope[Any]) -> object
 
 
 def _checked(
-    answer: object, envelope: Envelope[Any], interceptor: Subscription[..., Any]
+    answer: object, envelope: Envelope[Any], interceptor: Subscribed[..., Any]
 ) -> Envelope[Any]:
     """Refuse what an interceptor may not return."""
     if _is_envelope(answer) and type(answer.payload) is type(envelope.payload):

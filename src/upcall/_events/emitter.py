@@ -11,13 +11,13 @@ import warnings
 from collections.abc import Callable, Hashable
 from typing import Any, ClassVar, Final, Self, TypeVar, overload
 
+from upcall._promises.arguments import check_flag
 from upcall._promises.home import Home, loop_home
 
 from .bus import Bus
 from .emitter_listeners import (
     DEFAULT_LIMIT,
     ERROR,
-    MISSING,
     MONITOR,
     NEW_LISTENER,
     REMOVE_LISTENER,
@@ -26,6 +26,7 @@ from .emitter_listeners import (
     Once,
     check_limit,
     check_listener,
+    check_name,
     error_of,
     is_error,
     original,
@@ -35,7 +36,9 @@ from .emitter_listeners import (
 )
 from .emitter_tasks import check_background, start
 from .failures import as_failure, noted
+from .inside import hub_of
 from .kinds import is_awaitable
+from .options import MISSING
 
 F = TypeVar("F", bound=Listener)
 
@@ -77,7 +80,7 @@ class EventEmitter:
             ``upcall`` on trio). None for what the class says.
 
     Raises:
-        TypeError: ``capture_rejections`` is no bool.
+        WrongTypeError: ``capture_rejections`` is no bool.
     """
 
     default_max_listeners: ClassVar[float] = DEFAULT_LIMIT
@@ -95,10 +98,10 @@ class EventEmitter:
     def __init__(
         self, *, bus: Bus | None = None, capture_rejections: bool | None = None
     ) -> None:
-        state_of(self).bus = bus
+        state_of(self).owner = None if bus is None else hub_of(bus)
 
         if capture_rejections is not None:
-            _check_flag(capture_rejections)
+            check_flag("capture_rejections", capture_rejections)
             self.capture_rejections = capture_rejections
 
     # Add
@@ -117,7 +120,7 @@ class EventEmitter:
             which returns the function it adds.
 
         Raises:
-            TypeError: the listener cannot be called, or the name not be hashed.
+            WrongTypeError: the listener cannot be called, or the name not be hashed.
         """
         return _put(self, name, listener)
 
@@ -165,8 +168,9 @@ class EventEmitter:
             listener: what was given to `on` or `once`, or is in `raw_listeners`.
 
         Raises:
-            TypeError: the listener cannot be called.
+            WrongTypeError: the listener cannot be called.
         """
+        check_name(name)
         check_listener(listener)
         state = state_of(self)
         found = state.remove(name, listener)
@@ -184,6 +188,7 @@ class EventEmitter:
         Each removal is announced, if somebody listens to that: last added first, and
         those who listen to it last of all.
         """
+        check_name(name)
         state = state_of(self)
 
         if REMOVE_LISTENER not in state.rows:
@@ -221,13 +226,17 @@ class EventEmitter:
         if is_error(name):
             _prepare_error(self, args, kwargs)
 
-        row = state.rows.get(name)
+        try:
+            row = state.rows.get(name)
+        except TypeError:
+            check_name(name)
+            raise
 
         if row is None:
             return False
 
         if row.background:
-            check_background(state.bus, row.background[0], name)
+            check_background(state.owner, row.background[0], name)
 
         for listener in row.listeners:
             try:
@@ -235,7 +244,7 @@ class EventEmitter:
 
                 if value is not None and is_awaitable(value):
                     handle = _handler(self, name, args, kwargs)
-                    start(state.bus, value, listener, name, handle)
+                    start(state.owner, value, listener, name, handle)
             except Exception as error:
                 noted(error, original(listener), text_of(name))
                 raise
@@ -279,6 +288,7 @@ class EventEmitter:
         A wrapper has the listener as its attribute ``listener``. Called by hand, it
         calls that and removes itself.
         """
+        check_name(name)
         row = state_of(self).rows.get(name)
         return [] if row is None else list(row.listeners)
 
@@ -298,7 +308,7 @@ class EventEmitter:
         `RuntimeWarning` with ``emitter``, ``name`` and ``count``.
 
         Raises:
-            TypeError: this is no number.
+            WrongTypeError: this is no number.
             OptionError: it is negative or NaN.
         """
         state_of(self).limit = check_limit(limit)
@@ -308,7 +318,7 @@ class EventEmitter:
         """Return how many listeners of a name are expected; 0 for any number.
 
         Raises:
-            TypeError: `default_max_listeners`, which holds here, is no number.
+            WrongTypeError: `default_max_listeners`, which holds here, is no number.
             OptionError: it is negative or NaN.
         """
         limit = state_of(self).limit
@@ -327,6 +337,8 @@ def _put(
     once: bool = False,
     first: bool = False,
 ) -> Any:
+    check_name(name)
+
     if listener is not MISSING:
         _add(emitter, name, listener, once=once, first=first)
         return emitter
@@ -370,7 +382,7 @@ def _prepare_error(
     row = state.rows.get(ERROR)
 
     if row is not None and row.background:
-        check_background(state.bus, row.background[0], ERROR)
+        check_background(state.owner, row.background[0], ERROR)
 
     if MONITOR in state.rows:
         emitter.emit(MONITOR, *args, **kwargs)
@@ -398,10 +410,5 @@ def home_of(emitter: EventEmitter) -> Home:
     Raises:
         NoRunningLoopError: there is neither.
     """
-    bus = state_of(emitter).bus
-    return loop_home() if bus is None else bus.home()
-
-
-def _check_flag(flag: object) -> None:
-    if not isinstance(flag, bool):
-        raise TypeError(f"capture_rejections={flag!r}: give True or False")
+    owner = state_of(emitter).owner
+    return loop_home() if owner is None else owner.home()

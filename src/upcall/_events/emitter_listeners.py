@@ -11,7 +11,6 @@ from __future__ import annotations
 __all__ = (
     "DEFAULT_LIMIT",
     "ERROR",
-    "MISSING",
     "MONITOR",
     "NEW_LISTENER",
     "REMOVE_LISTENER",
@@ -23,6 +22,7 @@ __all__ = (
     "UnhandledError",
     "check_limit",
     "check_listener",
+    "check_name",
     "error_of",
     "is_error",
     "label",
@@ -37,11 +37,12 @@ from typing import Any, Final, Protocol, TypeAlias, final
 
 import attrs
 
-from upcall.errors import OptionError, UpcallError
+from upcall.errors import OptionError, UpcallError, WrongTypeError
 
-from .bus import Bus
 from .kinds import is_async
-from .subscription import name_of
+from .options import MISSING
+from .owner import Owner
+from .subscribed import name_of
 from .table import LOCK
 
 Listener: TypeAlias = Callable[..., Any]
@@ -63,13 +64,7 @@ class _Monitor:
         return "MONITOR"  # a copy, too, is this very one
 
 
-@final
-class _Missing:
-    """What stands for an argument that was not given: None is a name like others."""
-
-
 MONITOR: Final = _Monitor()
-MISSING: Final[Any] = _Missing()
 
 
 class UnhandledError(UpcallError):
@@ -184,7 +179,9 @@ class State:
     """All that an emitter knows."""
 
     rows: dict[Hashable, Row] = attrs.field(factory=dict[Hashable, Row])
-    bus: Bus | None = None
+    owner: Owner | None = None
+    """What owns the async listeners; the hub of a bus."""
+
     limit: float | None = None
     """How many listeners are expected; None for what the class says."""
 
@@ -297,21 +294,39 @@ def check_listener(listener: object) -> None:
     """Refuse what cannot be called.
 
     Raises:
-        TypeError: saying what was given.
+        WrongTypeError: saying what was given.
     """
     if not callable(listener):
-        raise TypeError(f"{listener!r} is no listener: it cannot be called")
+        raise WrongTypeError(
+            f"{listener!r} is no listener: give a function that takes the arguments"
+        )
+
+
+def check_name(name: object) -> None:
+    """Refuse what no listener can be found by.
+
+    Raises:
+        WrongTypeError: saying what was given.
+    """
+    try:
+        hash(name)
+    except TypeError as error:
+        raise WrongTypeError(
+            f"{label(name)} cannot be the name of an event: give something hashable"
+        ) from error
 
 
 def check_limit(limit: object) -> float:
     """Return a number of listeners, if it is one.
 
     Raises:
-        TypeError: it is no number.
+        WrongTypeError: it is no number.
         OptionError: it is negative or not a number in the sense of arithmetic.
     """
     if isinstance(limit, bool) or not isinstance(limit, (int, float)):
-        raise TypeError(f"{limit!r} is no number of listeners: give one, 0 for any")
+        raise WrongTypeError(
+            f"{limit!r} is no number of listeners: give one, 0 for any"
+        )
 
     if not limit >= 0:
         raise OptionError(f"{limit!r} listeners: give a number from 0 on, 0 for any")

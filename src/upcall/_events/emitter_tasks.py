@@ -24,16 +24,16 @@ from upcall.errors import (
     WrongThreadError,
 )
 
-from .bus import Bus
 from .emitter_listeners import Listener, label, original, text_of
 from .failures import noted
 from .kinds import describe, is_awaitable, place_of
+from .owner import Owner
 
 Handler = Callable[[Exception], object]
 """What a failure is handed to; it may return an awaitable."""
 
 
-def check_background(bus: Bus | None, listener: Listener, name: Hashable) -> None:
+def check_background(owner: Owner | None, listener: Listener, name: Hashable) -> None:
     """Raise unless this async listener can be started, here and now.
 
     Raises:
@@ -44,10 +44,10 @@ def check_background(bus: Bus | None, listener: Listener, name: Hashable) -> Non
     who = f"{describe(listener)} ({place_of(listener)}), a listener for {label(name)}"
 
     try:
-        if bus is None:
+        if owner is None:
             current_loop()
         else:
-            bus.check_background(listener, label(name))
+            owner.check_background(listener, label(name))
     except NoRunningLoopError:
         raise BusNotOpenError(
             f"{who}, is async, and no event loop runs in this thread: emit where one "
@@ -66,7 +66,7 @@ def check_background(bus: Bus | None, listener: Listener, name: Hashable) -> Non
 
 
 def start(
-    bus: Bus | None,
+    owner: Owner | None,
     awaitable: Any,
     listener: Listener,
     name: Hashable,
@@ -75,7 +75,7 @@ def start(
     """Await in the background what a listener has returned.
 
     Args:
-        bus: the owner; None for the running loop.
+        owner: the hub of the emitter's bus; None for the running loop.
         awaitable: what it has returned; closed, if it cannot be awaited anywhere.
         listener: the listener.
         name: the name of the event.
@@ -88,13 +88,13 @@ def start(
     listener = original(listener)
 
     try:
-        check_background(bus, listener, name)
+        check_background(owner, listener, name)
         attended = _attend(awaitable, listener, name, handle)
 
-        if bus is None:
+        if owner is None:
             current_loop().spawn(attended)
         else:
-            bus.start(attended, listener, None, text_of(name))
+            owner.start(attended, listener, None, text_of(name))
     except BaseException:
         if iscoroutine(awaitable):
             awaitable.close()

@@ -20,8 +20,9 @@ import anyio
 
 from upcall._loops.loop import Loop
 from upcall._loops.which import current_loop
-from upcall._promises.promise import Promise, deferred
-from upcall.errors import NoRunningLoopError
+from upcall._promises.promise import Promise
+from upcall._promises.start import deferred
+from upcall.errors import NoRunningLoopError, WrongTypeError
 
 from .emitter import EventEmitter, home_of
 from .emitter_listeners import ERROR, Listener, error_of, is_error
@@ -50,7 +51,7 @@ def once(emitter: EventEmitter, name: Hashable, /) -> Promise[Arguments]:
         else the running loop.
 
     Raises:
-        TypeError: this is no emitter.
+        WrongTypeError: this is no emitter.
         NoRunningLoopError: no event loop runs here, and the emitter has no open bus.
     """
     _check_emitter(emitter)
@@ -71,7 +72,7 @@ def on(
         close: names of events that end the iteration, after what is buffered.
 
     Raises:
-        TypeError: this is no emitter, or ``close`` no collection of names.
+        WrongTypeError: this is no emitter, or ``close`` no collection of names.
         NoRunningLoopError: no event loop runs in this thread.
     """
     _check_emitter(emitter)
@@ -261,11 +262,13 @@ def _with_error(name: Hashable, hear: Hear, fail: Hear) -> list[tuple[Hashable, 
 
 def _check_emitter(emitter: object) -> None:
     if not isinstance(emitter, EventEmitter):
-        raise TypeError(f"{emitter!r} is no EventEmitter")
+        raise WrongTypeError(f"{emitter!r} is no EventEmitter: give one")
 
 
 def _names(close: Iterable[Hashable]) -> tuple[Hashable, ...]:
-    if isinstance(close, str):
-        raise TypeError(f"close={close!r}: give a collection of names, [{close!r}]")
+    if isinstance(close, str) or not isinstance(close, Iterable):
+        raise WrongTypeError(
+            f"close={close!r}: give a collection of names, [{close!r}]"
+        )
 
     return tuple(close)

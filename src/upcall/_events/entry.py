@@ -17,7 +17,7 @@ from .envelope import Envelope
 from .kinds import is_awaitable, makes_coroutines
 from .options import DEFAULT
 from .policies import NOTHING, Delay, Gate, Start
-from .subscription import Subscription
+from .subscribed import Subscribed
 
 
 class Sink(ABC):
@@ -48,7 +48,7 @@ class Entry:
         "subscription",
     )
 
-    def __init__(self, subscription: Subscription[..., Any]) -> None:
+    def __init__(self, subscription: Subscribed[..., Any]) -> None:
         extras = subscription.extras
         self.subscription = subscription
         self.is_async = subscription.is_async

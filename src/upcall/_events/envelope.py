@@ -29,11 +29,15 @@ class Envelope(Generic[T_co]):
     """One emission, as seen by those who asked for more than its payload.
 
     There is one envelope per emission, shared by all who hear it, on every bus it is
-    forwarded to. It is made only if somebody asks.
+    forwarded to. It is made only if somebody asks. It is immutable, and may go to any
+    thread.
     """
 
     id: str
-    """Unique, without dots. Made ones sort by time and strictly rise in a process."""
+    """Unique, without dots. The one given to the emit, or else a UUID of version 7.
+
+    Those (RFC 9562, 5.7) sort by time, as text too, and strictly rise in a process.
+    """
 
     name: str
     """The name of the event; empty for a class that was not given one by `@event`."""

@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 
 import attrs
 
+from upcall._promises.arguments import check_flag
 from upcall.errors import MalformedKeyError, OptionError
 from upcall.keys import RESERVED, check_name
 
@@ -57,6 +58,8 @@ def event(
         OptionError: the class cannot be made an event as it stands.
     """
     _check(name, version)
+    check_flag("frozen", frozen)
+    check_flag("kw_only", kw_only)
 
     def decorate(cls: type[T]) -> type[T]:
         made = _make(cls, frozen=frozen, kw_only=kw_only)

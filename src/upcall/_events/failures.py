@@ -9,7 +9,7 @@ import sys
 from upcall.errors import BusNotOpenError, CallbackCancelledError, CallbackErrors
 
 from .kinds import describe, place_of
-from .subscription import Subscription
+from .subscribed import Subscribed
 
 _DEPTH = 8
 """How deep groups of our own may nest before we stop adding levels."""
@@ -111,7 +111,7 @@ def _leaves(error: Exception) -> list[Exception]:
 
 def refused(callback: object, name: str) -> BusNotOpenError:
     """Say that a callback needs a bus where there is none."""
-    target = callback.target if isinstance(callback, Subscription) else callback
+    target = callback.target if isinstance(callback, Subscribed) else callback
     event = f" for {name!r}" if name else ""
     who = (
         f"an emission{event} in the background"

@@ -10,11 +10,13 @@ __all__ = ("Hub",)
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol, TypeVar
+from itertools import chain
+from typing import Any, TypeVar
 from weakref import ref
 
 import attrs
 
+from upcall._promises.arguments import check_flag
 from upcall._promises.home import Home, loop_home
 from upcall._promises.promise import Promise
 from upcall.errors import OptionError
@@ -30,8 +32,9 @@ from .options import DEFAULT, Options, make_options
 from .plan import NOTHING_AROUND, Around, Counts, Host, Plan
 from .retained import hand_over
 from .routes import Routes, check_subscribable, hears
-from .stream import Overflow, Stream
-from .subscription import Key, Subscription
+from .stream import Feed, Overflow, Stream
+from .subscribed import Subscribed
+from .subscription import Key
 from .table import LOCK, Table, in_order
 from .waits import Waits, next_payload
 
@@ -41,12 +44,8 @@ _ROOM = 1024
 
 T = TypeVar("T")
 
-
-class Bound(Protocol):
-    """A signal that keeps a run of ours."""
-
-    def reset(self) -> None:
-        """Forget it."""
+_Bound = tuple[ref[Any], Callable[[Any], None]]
+"""A signal that keeps a run of ours, and what makes it forget the run."""
 
 
 class Hub:
@@ -54,11 +53,17 @@ class Hub:
 
     def __init__(self, *, trace: bool = False, retain: int = 0) -> None:
         _check_retain(retain)
-        self._runs: dict[Any, Run] = {}
+        check_flag("trace", trace)
+        self.class_runs: dict[Any, Run] = {}
+        """The runs by class; ever the same dict, so that `Bus.emit` may look."""
+
+        self.name_runs: dict[Any, Run] = {}
+        """Likewise those by name: or a class with a payload would find the class's."""
+
         self._routes = Routes(self)
         self._extra: dict[Key, None] = {}
         self._classes: dict[str, set[Key]] = {}
-        self._bound: dict[Key, tuple[ref[Bound], ...]] = {}
+        self._bound: dict[Key, tuple[_Bound, ...]] = {}
         self._retain = retain
         self._retaining = retain > 0
         self._trace = trace
@@ -80,7 +85,7 @@ class Hub:
         once: bool = False,
         envelope: bool = False,
         given: Any = None,
-    ) -> Subscription[..., Any]:
+    ) -> Subscribed[..., Any]:
         """Subscribe a callback to a key, and hand it what is retained for it."""
         checked = check_subscribable(key)
         options = _options(callback, once=once, envelope=envelope, given=given)
@@ -89,7 +94,7 @@ class Hub:
 
     def add(
         self, key: Key, callback: Callable[..., Any], options: Options
-    ) -> Subscription[..., Any]:
+    ) -> Subscribed[..., Any]:
         """Subscribe what has been checked."""
         with LOCK:
             retained = self._retained_for(key)
@@ -111,7 +116,7 @@ class Hub:
 
         return subscription is not None and subscription.cancel()
 
-    def subscriptions(self, key: object = None) -> list[Subscription[..., Any]]:
+    def subscriptions(self, key: object = None) -> list[Subscribed[..., Any]]:
         """Return the subscriptions to this very key (or all), oldest first."""
         with LOCK:
             if key is None:
@@ -133,13 +138,18 @@ class Hub:
 
     def run_of(self, key: Key) -> Run:
         """Return the run for a concrete key; plan it if it is not planned."""
-        run = self._runs.get(key)
+        run = self._runs_like(key).get(key)
         return self._plan(key) if run is None else run
+
+    def _runs_like(self, key: Key) -> dict[Any, Run]:
+        return self.name_runs if isinstance(key, str) else self.class_runs
 
     def _plan(self, key: Key) -> Run:
         with LOCK:
-            if key in self._runs:  # another thread was here first
-                return self._runs[key]
+            found = self._runs_like(key).get(key)
+
+            if found is not None:  # another thread was here first
+                return found
 
             name = key if isinstance(key, str) else name_of(key)
             own = self._routes.find(key)
@@ -187,7 +197,7 @@ class Hub:
 
     def _keep(self, key: Key, name: str, run: Run, *, has_table: bool) -> None:
         """Keep a run; of those for keys without subscribers of their own, not many."""
-        self._runs[key] = run
+        self._runs_like(key)[key] = run
 
         if not isinstance(key, str) and name:
             self._classes.setdefault(name, set()).add(key)
@@ -200,11 +210,13 @@ class Hub:
         if len(self._extra) > _ROOM:
             self._drop(next(iter(self._extra)))
 
-    def bind(self, key: Key, signal: Bound) -> None:
+    def bind(self, key: Key, signal: T, reset: Callable[[T], None]) -> None:
         """Tell a signal from now on when the run that it keeps is no longer right."""
         with LOCK:
-            others = (each for each in self._bound.get(key, ()) if each() is not None)
-            self._bound[key] = (*others, ref(signal))
+            others = (
+                each for each in self._bound.get(key, ()) if each[0]() is not None
+            )
+            self._bound[key] = (*others, (ref(signal), reset))
 
     def forget(self, table: Table) -> None:
         """Drop the plans that a table had a part in. Called under the lock."""
@@ -223,7 +235,7 @@ class Hub:
     def forget_all(self) -> None:
         """Drop all plans."""
         with LOCK:
-            for key in tuple(self._runs):
+            for key in (*self.class_runs, *self.name_runs):
                 self._drop(key)
 
     def _drop_class(self, key: type[Any]) -> None:
@@ -234,14 +246,14 @@ class Hub:
 
     def _drop(self, key: Key) -> None:
         """Drop one plan."""
-        run = self._runs.pop(key, None)
+        run = self._runs_like(key).pop(key, None)
         self._extra.pop(key, None)
 
-        for each in self._bound.get(key, ()):
-            signal = each()
+        for signal, reset in self._bound.get(key, ()):
+            found = signal()
 
-            if signal is not None:
-                signal.reset()
+            if found is not None:
+                reset(found)
 
         if run is not None and self.as_host is not None:
             # An emission may be under way, and is counted when it is over.
@@ -256,7 +268,9 @@ class Hub:
         with LOCK:
             found = attrs.evolve(self._counts)
 
-            for plan in (*self._retired.values(), *map(plan_of, self._runs.values())):
+            runs = chain(self.class_runs.values(), self.name_runs.values())
+
+            for plan in (*self._retired.values(), *map(plan_of, runs)):
                 _add(found, plan)
 
         return found
@@ -265,62 +279,32 @@ class Hub:
 
     def intercept(
         self,
-        key: type[T] | str,
-        function: Callable[[Envelope[Any]], Envelope[Any] | object | None],
-    ) -> Subscription[[Envelope[Any]], Any]:
-        """Let a function see the envelope before anybody else hears it.
-
-        Interceptors are called one after the other, in the order they were added. An
-        exception out of one ends the emission before any callback.
-
-        Args:
-            key: an event class, a name or a pattern.
-            function: returns None (go on), another envelope with a payload of the same
-                type, or `upcall.STOP` (nobody hears it; `emit` gives 0, `aemit` []).
-
-        Returns:
-            A subscription to cancel it with.
-
-        Raises:
-            MalformedKeyError: this is no key.
-            OptionError: this is no sync function of one argument.
-        """
+        key: object,
+        function: Callable[[Envelope[Any]], object],
+    ) -> Subscribed[[Envelope[Any]], Any]:
+        """Let a function see the envelope first; see `Bus.intercept`."""
         checked = check_subscribable(key)
         check_callback(function)
 
         if is_async(function):
             raise OptionError(f"{describe(function)} is async: interceptors are sync")
 
-        table = self._aside(checked)
-        self._interceptors = [*filter(None, self._interceptors), table]
+        with LOCK:
+            table = self._aside(checked)
+            self._interceptors = [*filter(None, self._interceptors), table]
 
-        return table.add(function, DEFAULT)
+            return table.add(function, DEFAULT)
 
-    def forward(
-        self, other: object, key: type[Any] | str = "**"
-    ) -> Subscription[..., Any]:
-        """Let another bus hear what is emitted here, after the callbacks of this one.
-
-        The envelope stays the same. It enters a bus once, so a ring of buses ends.
-        Counts, values, failures and the need for an open bus include the other bus.
-
-        Returns:
-            A subscription to cancel it with.
-
-        Raises:
-            MalformedKeyError: this is no key.
-            OptionError: it would forward to itself.
-        """
+    def forward(self, host: Host, key: object) -> Subscribed[..., Any]:
+        """Let another hub hear what is emitted here; see `Bus.forward`."""
         checked = check_subscribable(key)
-        host = other.as_host if isinstance(other, Hub) else None
 
-        if host is None or other is self:
-            raise OptionError(f"forward to {other!r}: give another bus")
+        with LOCK:
+            table = self._aside(checked)
+            others = (each for each in self._forwards if each[0])
+            self._forwards = [*others, (table, host)]
 
-        table = self._aside(checked)
-        self._forwards = [*(each for each in self._forwards if each[0]), (table, host)]
-
-        return table.add(host.run_of, DEFAULT)
+            return table.add(host.run_of, DEFAULT)
 
     def _aside(self, key: Key) -> Table:
         """Make a table for one subscription that is no callback's."""
@@ -350,6 +334,7 @@ class Hub:
     def set_up(self, key: Key, *, sequential: bool, retain: int) -> None:
         """Say of a key that it is sequential, and how much is retained."""
         _check_retain(retain)
+        check_flag("sequential", sequential)
 
         if not sequential and not retain:
             return
@@ -411,7 +396,7 @@ class Hub:
 
     def _wait(
         self, key: Key, callback: Callable[..., Any], options: Options
-    ) -> Subscription[..., Any]:
+    ) -> Subscribed[..., Any]:
         """Subscribe one who waits: what is retained does not count."""
         with LOCK:
             return self._routes.table(key).add(callback, options)
@@ -420,20 +405,19 @@ class Hub:
         """Make a stream of the payloads of a key."""
         checked = check_subscribable(key)
 
-        return Stream(
-            lambda callback, options: self.add(checked, callback, options),
-            capacity,
-            overflow,
-            self.idle,
-            self.opened,
-        )
+        def subscribe(
+            callback: Callable[..., Any], options: Options
+        ) -> Subscribed[..., Any]:
+            return self.add(checked, callback, options)
+
+        return Stream(Feed(subscribe, capacity, overflow), self.idle, self.opened)
 
     def idle(self) -> AbstractContextManager[None]:
         """Mark a wait of the running task for something that is heard here."""
         return nullcontext()
 
-    def opened(self, stream: Stream[Any]) -> None:
-        """Know of a stream that is open."""
+    def opened(self, feed: Feed) -> None:
+        """Know of a stream that is open, by what it lives from."""
 
     def soon(self, run: Run, payload: object, id: str | None) -> Promise[Any]:
         """Begin an awaited emission in the background."""
@@ -462,7 +446,7 @@ def _options(
 ) -> Options:
     check_callback(callback)
 
-    if not given and not once and not envelope:
+    if not given and once is False and envelope is False:
         return DEFAULT
 
     return make_options(callback, once=once, envelope=envelope, **(given or {}))

@@ -13,8 +13,8 @@ class Keeper(Protocol):
     """Something that must have an emission in safe keeping before it is heard.
 
     A bus asks its keepers one after the other, in the order they were added with
-    `Bus.add_keeper`. What a keeper wants is asked once per name and remembered until
-    `Bus.keepers_changed` is called.
+    `Hub.add_keeper`. What a keeper wants is asked once per name and remembered until
+    `Hub.keepers_changed` is called.
     """
 
     @property
@@ -37,5 +37,5 @@ class Keeper(Protocol):
     def keep_soon(self, envelope: Envelope[Any]) -> None:
         """Queue it, in order, from the bus's own thread; never wait.
 
-        A failure that shows later goes to `Bus.report`.
+        A failure that shows later goes to `Owner.report`.
         """

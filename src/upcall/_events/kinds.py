@@ -6,6 +6,7 @@ __all__ = (
     "check_callback",
     "close_coroutine",
     "describe",
+    "fits",
     "is_async",
     "is_awaitable",
     "makes_coroutines",
@@ -19,7 +20,7 @@ from functools import partial
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 from typing import Final
 
-from upcall.errors import OptionError
+from upcall.errors import WrongTypeError
 
 _PLAIN: Final = frozenset(
     {
@@ -38,10 +39,6 @@ _PLAIN: Final = frozenset(
     }
 )
 """Types that are surely no awaitables, and that callbacks often return."""
-
-
-class NotACallbackError(OptionError, TypeError):
-    """What was given cannot be called with a payload."""
 
 
 def is_awaitable(value: object) -> bool:
@@ -135,25 +132,27 @@ def check_callback(callback: object) -> None:
     """Refuse what cannot be called with one payload, where that can be told.
 
     Raises:
-        OptionError: (also a TypeError) saying what was given and what would do.
+        WrongTypeError: saying what was given and what would do.
     """
     if inspect.iscoroutine(callback):
         close_coroutine(callback)
-        raise NotACallbackError(
+        raise WrongTypeError(
             f"{callback!r} is a coroutine: give the async function itself, uncalled"
         )
 
     if not callable(callback):
-        raise NotACallbackError(f"{callback!r} is no callback: it cannot be called")
+        raise WrongTypeError(
+            f"{callback!r} is no callback: give a function that takes the payload"
+        )
 
     if _is_generator(callback):
-        raise NotACallbackError(
+        raise WrongTypeError(
             f"{describe(callback)} ({place_of(callback)}) has a yield in it: calling "
             "it runs nothing; give a function, or an async function"
         )
 
     if not _takes_one(callback):
-        raise NotACallbackError(
+        raise WrongTypeError(
             f"{describe(callback)} ({place_of(callback)}) cannot be called with one "
             "argument: a callback takes the payload, and nothing else that it needs"
         )
@@ -180,13 +179,18 @@ def _takes_one(callback: Callable[..., object]) -> bool:
     if type(function) is FunctionType and not hasattr(function, "__wrapped__"):
         return _fits_code(function, given)
 
+    return fits(callback, None)
+
+
+def fits(callback: Callable[..., object], *args: object) -> bool:
+    """Tell whether it can be called so; True where nobody can tell."""
     try:
         signature = inspect.signature(callback)
     except (TypeError, ValueError):
         return True
 
     try:
-        signature.bind(None)
+        signature.bind(*args)
     except TypeError:
         return False
 

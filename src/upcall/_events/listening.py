@@ -5,51 +5,109 @@ from __future__ import annotations
 __all__ = ("Listening",)
 
 from collections.abc import Callable
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Literal,
-    TypeVar,
-    TypeVarTuple,
-    Unpack,
-    overload,
-)
+from typing import Any, Literal, TypeVar, Unpack, overload
 
+from upcall._promises.arguments import check_function, check_seconds
 from upcall._promises.promise import Promise
+from upcall._promises.timing import timed
 
-from .background import OnError
 from .envelope import Envelope
-from .options import OnOptions
+from .inside import AnyBus
+from .options import MISSING, Decorator, OnOptions
 from .owner import Owner
 from .routes import check_subscribable
-from .signal import Decorator, Signal
+from .signal import Signal
 from .stream import Overflow, Stream
 from .subscription import Key, Subscription
+from .table import LOCK
 from .waits import Wait
-
-if TYPE_CHECKING:  # concurrent.futures brings logging, at the cost of the whole core
-    pass
 
 T = TypeVar("T")
 R = TypeVar("R")
-A = TypeVarTuple("A")
 
 
-class Listening(Owner):
+class Listening(AnyBus):
     """What a bus offers to those who listen; see `Bus`."""
 
-    def __init__(
-        self,
-        *,
-        on_error: OnError = "log",
-        grace: float | None = None,
-        trace: bool = False,
-        retain: int = 0,
-    ) -> None:
-        super().__init__(on_error=on_error, grace=grace, trace=trace, retain=retain)
+    def __init__(self, hub: Owner) -> None:
+        self._hub = hub
         self._signals: dict[Key, Signal[Any]] = {}
 
     # Subscribe
+
+    @overload
+    def on(
+        self,
+        key: str,
+        callback: Callable[[Envelope[Any]], R],
+        /,
+        *,
+        envelope: Literal[True],
+        once: bool = ...,
+        when: Callable[[Any], object] | None = ...,
+        **options: Unpack[OnOptions],
+    ) -> Subscription[[Envelope[Any]], R]: ...
+
+    @overload
+    def on(
+        self,
+        key: str,
+        callback: Callable[[Any], R],
+        /,
+        *,
+        envelope: Literal[False] = ...,
+        once: bool = ...,
+        when: Callable[[Any], object] | None = ...,
+        **options: Unpack[OnOptions],
+    ) -> Subscription[[Any], R]: ...
+
+    @overload
+    def on(
+        self,
+        key: str,
+        /,
+        *,
+        envelope: Literal[True],
+        once: bool = ...,
+        when: Callable[[Any], object] | None = ...,
+        **options: Unpack[OnOptions],
+    ) -> Decorator[Envelope[Any]]: ...
+
+    @overload
+    def on(
+        self,
+        key: str,
+        /,
+        *,
+        envelope: Literal[False] = ...,
+        once: bool = ...,
+        when: Callable[[Any], object] | None = ...,
+        **options: Unpack[OnOptions],
+    ) -> Decorator[Any]: ...
+
+    @overload
+    def on(
+        self,
+        key: type[T],
+        /,
+        *,
+        envelope: Literal[True],
+        once: bool = ...,
+        when: Callable[[T], object] | None = ...,
+        **options: Unpack[OnOptions],
+    ) -> Decorator[Envelope[T]]: ...
+
+    @overload
+    def on(
+        self,
+        key: type[T],
+        /,
+        *,
+        envelope: Literal[False] = ...,
+        once: bool = ...,
+        when: Callable[[T], object] | None = ...,
+        **options: Unpack[OnOptions],
+    ) -> Decorator[T]: ...
 
     @overload
     def on(
@@ -60,7 +118,8 @@ class Listening(Owner):
         *,
         envelope: Literal[True],
         once: bool = ...,
-        **options: Unpack[OnOptions[T]],
+        when: Callable[[T], object] | None = ...,
+        **options: Unpack[OnOptions],
     ) -> Subscription[[Envelope[T]], R]: ...
 
     @overload
@@ -72,58 +131,14 @@ class Listening(Owner):
         *,
         envelope: Literal[False] = ...,
         once: bool = ...,
-        **options: Unpack[OnOptions[T]],
+        when: Callable[[T], object] | None = ...,
+        **options: Unpack[OnOptions],
     ) -> Subscription[[T], R]: ...
-
-    @overload
-    def on(
-        self,
-        key: str,
-        callback: Callable[[Any], R],
-        /,
-        *,
-        envelope: bool = ...,
-        once: bool = ...,
-        **options: Unpack[OnOptions[Any]],
-    ) -> Subscription[[Any], R]: ...
-
-    @overload
-    def on(
-        self,
-        key: type[T],
-        /,
-        *,
-        envelope: Literal[True],
-        once: bool = ...,
-        **options: Unpack[OnOptions[T]],
-    ) -> Decorator[Envelope[T]]: ...
-
-    @overload
-    def on(
-        self,
-        key: type[T],
-        /,
-        *,
-        envelope: Literal[False] = ...,
-        once: bool = ...,
-        **options: Unpack[OnOptions[T]],
-    ) -> Decorator[T]: ...
-
-    @overload
-    def on(
-        self,
-        key: str,
-        /,
-        *,
-        envelope: bool = ...,
-        once: bool = ...,
-        **options: Unpack[OnOptions[Any]],
-    ) -> Decorator[Any]: ...
 
     def on(
         self,
         key: Any,
-        callback: Callable[[Any], Any] | None = None,
+        callback: Callable[[Any], Any] = MISSING,
         /,
         *,
         envelope: bool = False,
@@ -132,7 +147,10 @@ class Listening(Owner):
     ) -> Any:
         """Subscribe a callback to a key, and return its `Subscription`.
 
-        Without a callback it is a decorator that returns the function.
+        Without a callback it is a decorator that returns the function. The callback is
+        kept alive until it is unsubscribed; the bus need not be open. From any thread:
+        emissions that have begun do not see it, all later ones do. What is retained it
+        is called with inside this call.
 
         Args:
             key: an event class (its subclasses are heard too), a name, or a pattern:
@@ -147,8 +165,11 @@ class Listening(Owner):
             MalformedKeyError: this is no key.
             OptionError: the callback cannot take the payload, or an option makes no
                 sense for it.
+            CallbackErrors: the callback failed with something that was retained; it is
+                not subscribed.
             BusNotOpenError: something is retained for an async callback, and the bus
                 is not open.
+            WrongThreadError: likewise, in another thread than the bus's.
         """
         return self._subscribe(
             key, callback, once=once, envelope=envelope, given=options
@@ -157,24 +178,95 @@ class Listening(Owner):
     def _subscribe(
         self,
         key: Any,
-        callback: Callable[[Any], Any] | None,
+        callback: Callable[[Any], Any],
         *,
         once: bool,
         envelope: bool,
         given: dict[str, Any],
     ) -> Any:
-        if callback is not None:
-            return self.subscribe(
+        def subscribe(callback: Callable[[Any], Any]) -> Subscription[..., Any]:
+            return self._hub.subscribe(
                 key, callback, once=once, envelope=envelope, given=given
             )
+
+        if callback is not MISSING:
+            return subscribe(callback)
 
         check_subscribable(key)
 
         def decorate(callback: Callable[[Any], Any]) -> Callable[[Any], Any]:
-            self.subscribe(key, callback, once=once, envelope=envelope, given=given)
+            subscribe(callback)
             return callback
 
         return decorate
+
+    @overload
+    def once(
+        self,
+        key: str,
+        callback: Callable[[Envelope[Any]], R],
+        /,
+        *,
+        envelope: Literal[True],
+        when: Callable[[Any], object] | None = ...,
+        **options: Unpack[OnOptions],
+    ) -> Subscription[[Envelope[Any]], R]: ...
+
+    @overload
+    def once(
+        self,
+        key: str,
+        callback: Callable[[Any], R],
+        /,
+        *,
+        envelope: Literal[False] = ...,
+        when: Callable[[Any], object] | None = ...,
+        **options: Unpack[OnOptions],
+    ) -> Subscription[[Any], R]: ...
+
+    @overload
+    def once(
+        self,
+        key: str,
+        /,
+        *,
+        envelope: Literal[True],
+        when: Callable[[Any], object] | None = ...,
+        **options: Unpack[OnOptions],
+    ) -> Decorator[Envelope[Any]]: ...
+
+    @overload
+    def once(
+        self,
+        key: str,
+        /,
+        *,
+        envelope: Literal[False] = ...,
+        when: Callable[[Any], object] | None = ...,
+        **options: Unpack[OnOptions],
+    ) -> Decorator[Any]: ...
+
+    @overload
+    def once(
+        self,
+        key: type[T],
+        /,
+        *,
+        envelope: Literal[True],
+        when: Callable[[T], object] | None = ...,
+        **options: Unpack[OnOptions],
+    ) -> Decorator[Envelope[T]]: ...
+
+    @overload
+    def once(
+        self,
+        key: type[T],
+        /,
+        *,
+        envelope: Literal[False] = ...,
+        when: Callable[[T], object] | None = ...,
+        **options: Unpack[OnOptions],
+    ) -> Decorator[T]: ...
 
     @overload
     def once(
@@ -184,7 +276,8 @@ class Listening(Owner):
         /,
         *,
         envelope: Literal[True],
-        **options: Unpack[OnOptions[T]],
+        when: Callable[[T], object] | None = ...,
+        **options: Unpack[OnOptions],
     ) -> Subscription[[Envelope[T]], R]: ...
 
     @overload
@@ -195,63 +288,55 @@ class Listening(Owner):
         /,
         *,
         envelope: Literal[False] = ...,
-        **options: Unpack[OnOptions[T]],
+        when: Callable[[T], object] | None = ...,
+        **options: Unpack[OnOptions],
     ) -> Subscription[[T], R]: ...
-
-    @overload
-    def once(
-        self,
-        key: str,
-        callback: Callable[[Any], R],
-        /,
-        *,
-        envelope: bool = ...,
-        **options: Unpack[OnOptions[Any]],
-    ) -> Subscription[[Any], R]: ...
-
-    @overload
-    def once(
-        self,
-        key: type[T],
-        /,
-        *,
-        envelope: Literal[True],
-        **options: Unpack[OnOptions[T]],
-    ) -> Decorator[Envelope[T]]: ...
-
-    @overload
-    def once(
-        self,
-        key: type[T],
-        /,
-        *,
-        envelope: Literal[False] = ...,
-        **options: Unpack[OnOptions[T]],
-    ) -> Decorator[T]: ...
-
-    @overload
-    def once(
-        self,
-        key: str,
-        /,
-        *,
-        envelope: bool = ...,
-        **options: Unpack[OnOptions[Any]],
-    ) -> Decorator[Any]: ...
 
     def once(
         self,
         key: Any,
-        callback: Callable[[Any], Any] | None = None,
+        callback: Callable[[Any], Any] = MISSING,
         /,
         *,
         envelope: bool = False,
         **options: Any,
     ) -> Any:
-        """Subscribe a callback for one call; else like `on`."""
+        """Subscribe a callback for one call; else like `on`.
+
+        One call means one, under re-entrance and from several threads too. An emission
+        for which ``when`` is false does not use it up.
+        """
         return self._subscribe(
             key, callback, once=True, envelope=envelope, given=options
         )
+
+    def off(self, key: type[Any] | str, callback: Callable[..., Any]) -> bool:
+        """End the newest subscription of a callback to this very key.
+
+        Ended as by `Subscription.cancel`. From any thread.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            MalformedKeyError: this is no key.
+            OptionError: this is no callback.
+        """
+        check_function(callback, "off", "the callback that was subscribed")
+        return self._hub.off(key, callback)
+
+    def subscriptions(
+        self, key: type[Any] | str | None = None
+    ) -> list[Subscription[..., Any]]:
+        """Return the subscriptions to this very key, or all; from any thread.
+
+        By time of subscription, paused ones included. Those who wait (`next`,
+        `wait_for`, streams) have one too; interceptors and forwards are not among them.
+
+        Raises:
+            MalformedKeyError: this is no key.
+        """
+        return [*self._hub.subscriptions(key)]
 
     @overload
     def signal(
@@ -266,7 +351,10 @@ class Listening(Owner):
     def signal(
         self, key: Any, /, *, sequential: bool = False, retain: int = 0
     ) -> Signal[Any]:
-        """Return the signal of a class or name on this bus: always the same one.
+        """Return the signal of a class or name on this bus, always the same one.
+
+        What is said of a key holds for all who emit it, here or there, from then on.
+        From any thread.
 
         Args:
             key: an event class or a name.
@@ -277,13 +365,15 @@ class Listening(Owner):
             MalformedKeyError: this is neither, or a pattern.
             OptionError: another option makes no sense.
         """
-        signal = self._signals.get(check_subscribable(key))
+        check_subscribable(key)
 
-        if signal is None:
-            signal = Signal(key, bus=self)
-            self._signals[key] = signal
+        with LOCK:
+            signal = self._signals.get(key)
 
-        self.set_up(key, sequential=sequential, retain=retain)
+            if signal is None:
+                signal = self._signals[key] = Signal(key, bus=self)
+
+        self._hub.set_up(key, sequential=sequential, retain=retain)
         return signal
 
     # Wait
@@ -303,9 +393,22 @@ class Listening(Owner):
     ) -> Promise[Any]:
         """Make a promise of the next payload of a key (for which ``when`` is true).
 
-        It is subscribed at once, and rejected if the bus closes before.
+        It is subscribed at once, and no more when it is settled or cancelled
+        (``cancel()``, ``timeout()``). What is retained does not count. It belongs to
+        the loop of the open bus, or else to the running one; what it waits for may be
+        emitted in any thread. Closing the bus rejects it with `BusNotOpenError`, which
+        nobody need handle.
+
+        Args:
+            key: an event class, a name or a pattern.
+            when: a sync predicate of the payload. If it raises, whoever emits hears.
+
+        Raises:
+            MalformedKeyError: this is no key.
+            OptionError: ``when`` is no sync function.
+            NoRunningLoopError: the bus is not open, and no loop runs here.
         """
-        return self.next_of(key, when)
+        return self._hub.next_of(key, when)
 
     @overload
     def wait_for(
@@ -338,14 +441,32 @@ class Listening(Owner):
         """Wait for the next payload of a key: ``await bus.wait_for(OrderPaid)``.
 
         It is subscribed from this call on, so nothing is missed before the ``await``.
-        Cancelled, it is no longer subscribed.
+        Cancelled, it is no longer subscribed. Await it once, in the loop it was called
+        in; what it waits for may be emitted in any thread.
+
+        Args:
+            key: an event class, a name or a pattern.
+            when: a sync predicate of the payload.
+            timeout: seconds from this call on; None for ever.
 
         Raises:
-            TimeoutError: ``timeout`` seconds after this call there was none.
-            BusNotOpenError: the bus was closed meanwhile.
+            PromiseTimeoutError: when awaited; there was none in time. It is a
+                `TimeoutError`, and names the key.
+            BusNotOpenError: when awaited; the bus was closed meanwhile.
+            MalformedKeyError: this is no key.
+            OptionError: ``when`` or ``timeout`` makes no sense.
+            NoRunningLoopError: the bus is not open, and no loop runs here.
         """
-        promise = self.next_of(key, when)
-        return Wait(promise if timeout is None else promise.timeout(timeout))
+        if timeout is not None:
+            check_seconds("timeout", timeout)
+
+        promise = self._hub.next_of(key, when)
+
+        if timeout is None:
+            return Wait(promise)
+
+        name = key if isinstance(key, str) else key.__qualname__
+        return Wait(timed(promise, timeout, f"no {name!r} came"))
 
     @overload
     def stream(
@@ -362,10 +483,16 @@ class Listening(Owner):
     ) -> Stream[Any]:
         """Make a stream of the payloads of a key; see `Stream`.
 
+        It is subscribed from ``async with`` on, and gets what is retained.
+
         Args:
             key: an event class, a name or a pattern.
             capacity: how many payloads it buffers.
             overflow: ``"block"`` (`aemit` waits for room), ``"drop_oldest"``,
                 ``"drop_newest"`` or ``"error"``.
+
+        Raises:
+            MalformedKeyError: this is no key.
+            OptionError: another argument makes no sense.
         """
-        return self.stream_of(key, capacity, overflow)
+        return self._hub.stream_of(key, capacity, overflow)

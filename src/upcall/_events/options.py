@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
-__all__ = ("DEFAULT", "OnOptions", "Options", "Overlap", "make_options")
+__all__ = (
+    "DEFAULT",
+    "MISSING",
+    "Decorator",
+    "OnOptions",
+    "Options",
+    "Overlap",
+    "make_options",
+)
 
 import math
 from collections.abc import Callable
 from types import MethodType
-from typing import Any, Final, Generic, Literal, TypedDict, TypeVar, get_args
+from typing import Any, Final, Literal, Protocol, TypedDict, TypeVar, final, get_args
 
 import attrs
 
+from upcall._promises.arguments import check_flag
 from upcall.errors import OptionError
 
 from .kinds import describe, is_async
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 Overlap = Literal["merge", "queue", "drop", "latest", "restart"]
 """What an async callback does with an emission that comes while it still runs."""
 
 
-class OnOptions(TypedDict, Generic[T], total=False):
-    """The keyword options of `on`, beside ``once`` and ``envelope``."""
+class OnOptions(TypedDict, total=False):
+    """The keyword options of `on`, beside ``once``, ``envelope`` and ``when``.
+
+    What ``when`` takes depends on the key. As a parameter of its own it lets pyright
+    tell which overload was meant: with a generic TypedDict it names the wrong one.
+    """
 
     priority: int
-    when: Callable[[T], object] | None
     weak: bool
     thread: bool
     timeout: float | None
@@ -34,6 +47,14 @@ class OnOptions(TypedDict, Generic[T], total=False):
     debounce: float | None
     throttle: float | None
     kind: Literal["sync", "async"] | None
+
+
+class Decorator(Protocol[T]):
+    """What ``on(**options)`` gives: takes the callback and returns it as it is."""
+
+    def __call__(self, callback: Callable[[T], R], /) -> Callable[[T], R]:
+        """Subscribe the callback."""
+        ...
 
 
 @attrs.frozen(kw_only=True)
@@ -55,6 +76,17 @@ class Options:
 
 
 DEFAULT: Final = Options()
+
+
+@final
+class _Missing:
+    """What an argument is that was not given, where None could be a mistake."""
+
+    def __repr__(self) -> str:
+        return "<not given>"
+
+
+MISSING: Final[Any] = _Missing()
 
 
 def make_options(callback: Callable[..., object], **given: Any) -> Options:
@@ -94,6 +126,9 @@ def _check_values(options: Options) -> None:
 
     if options.kind not in (None, "sync", "async"):
         raise OptionError(f"kind={options.kind!r}: give 'sync' or 'async'")
+
+    for name in ("once", "weak", "envelope", "thread"):
+        check_flag(name, getattr(options, name))
 
     _check_concurrency(options.concurrency)
 

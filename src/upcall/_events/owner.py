@@ -6,8 +6,7 @@ __all__ = ("Owner", "Statistics")
 
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
@@ -25,8 +24,8 @@ from .hub import Hub
 from .kinds import describe, place_of
 from .plan import Host, Plan
 from .policies import Start
-from .stream import Stream
-from .subscription import Subscription
+from .stream import Feed
+from .subscribed import Subscribed
 from .threads import emit_from_thread
 from .waits import Waits
 
@@ -39,23 +38,28 @@ class Statistics:
     """What a bus has done, and does, at one moment."""
 
     emissions: int
+    """Emissions that began, also those that nobody heard."""
+
     calls: int
     """How often a callback was called, started or queued."""
 
     failures: int
+    """How often a callback failed, in the background or not."""
+
     running: int
-    """Background callbacks and tasks."""
+    """Background callbacks and tasks, at this moment."""
 
     waiting: int
     """Runs that wait for their turn or their time, and promises of a next payload."""
 
     subscriptions: int
+    """Subscriptions that have not ended, those of who waits included."""
 
 
 class Owner(Hub):
     """A hub with a background: open, it owns the tasks that it starts.
 
-    See `Bus`, which adds the calls of users.
+    It is what stands behind a `Bus`, which has the calls of users.
     """
 
     def __init__(
@@ -69,10 +73,10 @@ class Owner(Hub):
         super().__init__(trace=trace, retain=retain)
 
         _check_grace(grace)
-        self._grace = grace
+        self.grace = grace
         self._reporter = Reporter(on_error)
         self._background: Background | None = None
-        self._streams: set[Stream[Any]] = set()
+        self._feeds: set[Feed] = set()
 
     # Open and close
 
@@ -81,7 +85,8 @@ class Owner(Hub):
         """Whether it takes background work."""
         return self._background is not None and not self._background.closed
 
-    async def __aenter__(self) -> Self:
+    async def open(self) -> None:
+        """Begin to take background work, owned by the running task."""
         if self._background is not None:
             raise UpcallError("this bus is open already: share it, or make another one")
 
@@ -94,19 +99,14 @@ class Owner(Hub):
             raise
 
         self._waits = Waits()
-        return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def close(self, error: BaseException | None) -> None:
+        """Wait for what runs, or after an error of the block cancel it."""
         background, waits = self._opened()
         waits.end()
 
         try:
-            await background.leave(error, self._grace, self._end_streams)
+            await background.leave(error, self.grace, self._end_streams)
         finally:
             waits.end()
             self._background = self._waits = None
@@ -119,19 +119,20 @@ class Owner(Hub):
         return self._background, self._waits
 
     def _end_streams(self) -> None:
-        for stream in tuple(self._streams):
-            stream.end()
+        for feed in tuple(self._feeds):
+            feed.end()
 
-        self._streams.clear()
+        self._feeds.clear()
 
     async def drain(self) -> None:
-        """Wait until nothing runs or waits in the background.
+        """Wait until nothing runs or waits in the background; see `Bus.drain`."""
+        if self._background is None:
+            return
 
-        What is debounced or throttled runs at once. A background callback that drains
-        its own bus is not waited for. Cancelled, it leaves everything as it is.
-        """
-        if self._background is not None:
-            await self._background.drain()
+        if not self._background.loop.is_here():
+            raise WrongThreadError("drain works in the bus's own thread: call it there")
+
+        await self._background.drain()
 
     # Look
 
@@ -160,7 +161,7 @@ class Owner(Hub):
     def report(
         self,
         error: Exception,
-        subscription: Subscription[..., Any] | None = None,
+        subscription: Subscribed[..., Any] | None = None,
         envelope: Envelope[Any] | None = None,
     ) -> None:
         """Hand a failure that has no caller to ``on_error``. In the bus's thread."""
@@ -170,7 +171,7 @@ class Owner(Hub):
 
     @property
     def as_host(self) -> Host:
-        """Return what background callbacks are started in: this bus."""
+        """What background callbacks are started in, this hub itself."""
         return self
 
     def check_background(self, callback: object, name: str) -> None:
@@ -195,17 +196,17 @@ class Owner(Hub):
     def start(
         self,
         coroutine: Coroutine[Any, Any, Any],
-        callback: Subscription[..., Any] | Callable[..., Any],
+        callback: Subscribed[..., Any] | Callable[..., Any],
         envelope: Envelope[Any] | None,
         name: str,
     ) -> None:
         """Run a background callback; its failure goes to ``on_error``."""
         background = self._opened()[0]
-        subscription: Subscription[..., Any] | None = None
+        subscription: Subscribed[..., Any] | None = None
         target: object = callback
 
-        if isinstance(callback, Subscription):
-            subscription = cast("Subscription[..., Any]", callback)
+        if type(callback) is Subscribed:
+            subscription = cast("Subscribed[..., Any]", callback)
             target = subscription.target
 
         def failure(error: Exception) -> Exception:
@@ -222,7 +223,7 @@ class Owner(Hub):
 
     def starter(
         self,
-        callback: Subscription[..., Any],
+        callback: Subscribed[..., Any],
         envelope: Envelope[Any] | None,
         name: str,
     ) -> Start:
@@ -243,11 +244,11 @@ class Owner(Hub):
         """Mark a wait of the running task for this bus."""
         return nullcontext() if self._background is None else self._background.idle()
 
-    def opened(self, stream: Stream[Any]) -> None:
+    def opened(self, feed: Feed) -> None:
         """Know of a stream, to end it when the bus closes."""
         if self.is_open:
-            self._streams = {each for each in self._streams if not each.ended}
-            self._streams.add(stream)
+            self._feeds = {each for each in self._feeds if not each.ended}
+            self._feeds.add(feed)
 
     def emit_from_thread(
         self, run: Run, payload: object, id: str | None
@@ -273,7 +274,7 @@ def _needs(callback: object, name: str) -> str:
     if callback is None:
         return f"an emission{event} in the background runs"
 
-    target = callback.target if isinstance(callback, Subscription) else callback
+    target = callback.target if isinstance(callback, Subscribed) else callback
     return f"{describe(target)} ({place_of(target)}){event} is async and runs"
 
 

@@ -23,7 +23,8 @@ from .failures import as_failure, failed, noted, refused
 from .keeper import Keeper
 from .kinds import close_coroutine, is_awaitable
 from .policies import Start
-from .subscription import Key, Subscription
+from .subscribed import Subscribed
+from .subscription import Key
 
 AsyncCallback = Callable[[Any], Coroutine[Any, Any, Any]]
 
@@ -41,7 +42,7 @@ class Host(Protocol):
     def start(
         self,
         coroutine: Coroutine[Any, Any, Any],
-        callback: Subscription[..., Any] | Callable[..., Any],
+        callback: Subscribed[..., Any] | Callable[..., Any],
         envelope: Envelope[Any] | None,
         name: str,
     ) -> None:
@@ -49,7 +50,7 @@ class Host(Protocol):
 
     def starter(
         self,
-        callback: Subscription[..., Any],
+        callback: Subscribed[..., Any],
         envelope: Envelope[Any] | None,
         name: str,
     ) -> Start:
@@ -59,7 +60,7 @@ class Host(Protocol):
     def report(
         self,
         error: Exception,
-        subscription: Subscription[..., Any] | None,
+        subscription: Subscribed[..., Any] | None,
         envelope: Envelope[Any] | None,
     ) -> None:
         """Hand a failure that has no caller to ``on_error``."""
@@ -78,7 +79,7 @@ class Counts:
 class Around:
     """What happens to an emission around the calls of its callbacks."""
 
-    interceptors: tuple[Subscription[..., Any], ...] = ()
+    interceptors: tuple[Subscribed[..., Any], ...] = ()
     keepers: tuple[Keeper, ...] = ()
     retained: tuple[Callable[[Envelope[Any]], None], ...] = ()
     forward: tuple[Host, ...] = ()
@@ -129,8 +130,8 @@ class Plan:
         self.tally = None if host is None else make_tally(calls)
         self.around = NOTHING_AROUND
         self.entries: tuple[Entry, ...] = ()
-        self.background: Subscription[..., Any] | None = None
-        self.delayed: Subscription[..., Any] | None = None
+        self.background: Subscribed[..., Any] | None = None
+        self.delayed: Subscribed[..., Any] | None = None
         self.bare: tuple[AsyncCallback, ...] = ()
         """All callbacks, if they are async functions and nothing else happens."""
 
@@ -152,7 +153,7 @@ class Plan:
 
     def fill(
         self,
-        subscriptions: Collection[Subscription[..., Any]],
+        subscriptions: Collection[Subscribed[..., Any]],
         around: Around,
         *,
         sequential: bool,
@@ -249,7 +250,7 @@ class Plan:
         return failed(errors, self.name)
 
 
-def _first(entries: Iterator[Entry]) -> Subscription[..., Any] | None:
+def _first(entries: Iterator[Entry]) -> Subscribed[..., Any] | None:
     return next((entry.subscription for entry in entries), None)
 
 

@@ -214,7 +214,7 @@ class Delay(_Policy):
 
     @property
     def waiting(self) -> int:
-        """How many runs wait for their time: one or none."""
+        """How many runs wait for their time, one or none."""
         return int(self._pending is not None)
 
     def offer(self, make: Later, start: Start) -> None:

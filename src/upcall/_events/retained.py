@@ -12,11 +12,11 @@ from .envelope import Envelope
 from .failures import failed, noted, refused
 from .kinds import close_coroutine, is_awaitable
 from .plan import Host
-from .subscription import Subscription
+from .subscribed import Subscribed
 
 
 def hand_over(
-    subscription: Subscription[..., Any],
+    subscription: Subscribed[..., Any],
     retained: Sequence[Envelope[Any]],
     host: Host | None,
 ) -> None:
@@ -43,7 +43,7 @@ def hand_over(
         raise failed(errors, retained[0].name)
 
 
-def _check(subscription: Subscription[..., Any], name: str, host: Host | None) -> None:
+def _check(subscription: Subscribed[..., Any], name: str, host: Host | None) -> None:
     if host is None:
         raise refused(subscription, name)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 __all__ = ("Routes", "check_subscribable", "concrete", "hears")
 
 from collections.abc import Iterator
-from typing import Any, get_origin
+from types import UnionType
+from typing import Any, Union, get_origin
 from weakref import ref
 
 from upcall.errors import MalformedKeyError
@@ -33,10 +34,17 @@ def check_subscribable(key: object) -> Key:
     if isinstance(key, type):
         return _check_class(key)
 
-    if get_origin(key) is not None:
+    origin = get_origin(key)
+
+    if origin in (Union, UnionType):
         raise MalformedKeyError(
-            f"{key!r} is no class at run time: subscribe to its origin, "
-            f"{get_origin(key)!r}"
+            f"{key} is a union: subscribe to each of its classes by itself"
+        )
+
+    if isinstance(origin, type):
+        raise MalformedKeyError(
+            f"{key!r} is a generic alias, and events know no type arguments: give the "
+            f"class, {origin.__qualname__}"
         )
 
     if not isinstance(key, str):
@@ -68,7 +76,7 @@ def concrete(event: object, *, by_name: bool) -> Key:
         MalformedKeyError: it is a pattern, a class instead of an instance, or an
             instance of a builtin class.
     """
-    if by_name or isinstance(event, str):
+    if isinstance(event, str):
         return check_name(event)
 
     if isinstance(event, type):
@@ -80,8 +88,14 @@ def concrete(event: object, *, by_name: bool) -> Key:
 
     if kind.__module__ == "builtins":
         raise MalformedKeyError(
-            f"{event!r} is a {kind.__qualname__}, no event: emit an instance of a "
-            "class of your own, or a name and a payload"
+            f"{event!r} is neither a name nor an event: emit an instance of a class "
+            "of your own, or a name and a payload"
+        )
+
+    if by_name:
+        raise MalformedKeyError(
+            f"{event!r} is an event, and was given a payload: an event is its own "
+            "payload; emit it alone, or a name with a payload"
         )
 
     return kind

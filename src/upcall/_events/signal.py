@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
-__all__ = ("Decorator", "Signal")
+__all__ = ("Signal",)
 
 from collections.abc import Callable
-from typing import Any, Generic, Literal, Protocol, Self, TypeVar, Unpack, overload
-from weakref import finalize
+from typing import Any, Self, TypeVar, overload
 
 from upcall._promises.promise import Promise
-from upcall.errors import MalformedKeyError, OptionError
+from upcall.errors import MalformedKeyError
 from upcall.keys import check_name
 
 from . import emission
 from .calls import Run, plan_of
-from .envelope import Envelope
+from .declared import signals_of
 from .failures import failed, noted
 from .hub import Hub
-from .options import OnOptions
+from .inside import AnyBus, hub_of
 from .plan import AsyncCallback, Plan
 from .routes import check_subscribable, concrete
+from .signal_listening import SignalListening
 from .stream import Overflow, Stream
-from .subscription import Key, Subscription
+from .subscription import Key
 from .table import LOCK
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 
-class Decorator(Protocol[T]):
-    """What ``on(**options)`` gives: takes the callback and returns it as it is."""
-
-    def __call__(self, callback: Callable[[T], R], /) -> Callable[[T], R]:
-        """Subscribe the callback."""
-        ...
-
-
-class Signal(Generic[T]):
+class Signal(SignalListening[T]):
     """One event that callbacks can be subscribed to.
 
     It stands alone; or is declared in the body of a class, and then each instance has
@@ -64,9 +55,6 @@ class Signal(Generic[T]):
 
     __slots__ = (
         "__weakref__",
-        "_declared",
-        "_hub",
-        "_key",
         "_retain",
         "_run",
         "_sequential",
@@ -77,190 +65,22 @@ class Signal(Generic[T]):
         self,
         name: str | type[T] = "",
         *,
-        bus: Hub | None = None,
+        bus: AnyBus | None = None,
         sequential: bool = False,
         retain: int = 0,
     ) -> None:
-        key = name if isinstance(name, type) else check_name(name) if name else ""
-        self._key: Key = check_subscribable(key) if key else key
+        super().__init__(_key_of(name), Hub() if bus is None else hub_of(bus))
         self._run: Run | None = None
         self._turn: tuple[AsyncCallback, ...] = ()
-        self._declared: str | None = None
-        self._hub = Hub() if bus is None else bus
         self._sequential = sequential
         self._retain = retain
         self._hub.set_up(self._key, sequential=sequential, retain=retain)
-        self._hub.bind(self._key, self)
+        self._hub.bind(self._key, self, type(self)._reset)  # noqa: SLF001 (our own)
 
     @property
     def name(self) -> str:
         """The name of the event."""
         return self._key if isinstance(self._key, str) else self._key.__qualname__
-
-    # Subscribing
-
-    @overload
-    def on(
-        self,
-        callback: Callable[[Envelope[T]], R],
-        /,
-        *,
-        envelope: Literal[True],
-        once: bool = ...,
-        **options: Unpack[OnOptions[T]],
-    ) -> Subscription[[Envelope[T]], R]: ...
-
-    @overload
-    def on(
-        self,
-        callback: Callable[[T], R],
-        /,
-        *,
-        envelope: Literal[False] = ...,
-        once: bool = ...,
-        **options: Unpack[OnOptions[T]],
-    ) -> Subscription[[T], R]: ...
-
-    @overload
-    def on(
-        self,
-        /,
-        *,
-        envelope: Literal[True],
-        once: bool = ...,
-        **options: Unpack[OnOptions[T]],
-    ) -> Decorator[Envelope[T]]: ...
-
-    @overload
-    def on(
-        self,
-        /,
-        *,
-        envelope: Literal[False] = ...,
-        once: bool = ...,
-        **options: Unpack[OnOptions[T]],
-    ) -> Decorator[T]: ...
-
-    def on(
-        self,
-        callback: Callable[[Any], Any] | None = None,
-        /,
-        *,
-        envelope: bool = False,
-        once: bool = False,
-        **options: Any,
-    ) -> Any:
-        """Subscribe a callback, and return its `Subscription`.
-
-        Without a callback it is a decorator, ``@signal.on(priority=1)``, that returns
-        the function. A bare ``@signal.on`` is the first form: the name then holds the
-        Subscription, which can be called like the function.
-
-        Args:
-            callback: takes the payload.
-            envelope: the callback takes the `Envelope` instead.
-            once: for one call.
-            **options: in the order in which they are heeded:
-
-                - ``priority``: higher first; 0 by default.
-                - ``when``: a sync predicate of the payload.
-                - ``weak``: do not keep a method's object alive.
-                - ``debounce``, ``throttle``: seconds. The callback, sync ones too,
-                  runs in the background of an open bus: debounced, once, with the
-                  newest payload, after a quiet time; throttled, at once, then at most
-                  once per interval, with the newest. `aemit` does not wait for it;
-                  draining and closing run what is pending.
-                - ``overlap``: what an async callback does with an emission that comes
-                  while it still runs, whoever emits: ``"merge"`` runs beside it (the
-                  default), ``"queue"`` waits for its turn, ``"drop"`` is dropped,
-                  ``"latest"`` keeps the newest waiting, ``"restart"`` cancels the
-                  running one. What did not run leaves no value.
-                - ``concurrency``: at most so many runs at once; the rest queue.
-                - ``timeout``: seconds for one run, then `CallbackTimeoutError`. A
-                  thread cannot be stopped: its failure comes when it ends.
-                - ``thread``: a blocking callback, run in a worker thread.
-                - ``kind``: ``"async"`` for a sync function that returns awaitables.
-
-        Raises:
-            OptionError: the callback cannot take the payload, or an option makes no
-                sense for it.
-            BusNotOpenError: something is retained for an async callback, and there is
-                no open bus to start it in.
-        """
-        return self._subscribe(callback, once=once, envelope=envelope, given=options)
-
-    @overload
-    def once(
-        self,
-        callback: Callable[[Envelope[T]], R],
-        /,
-        *,
-        envelope: Literal[True],
-        **options: Unpack[OnOptions[T]],
-    ) -> Subscription[[Envelope[T]], R]: ...
-
-    @overload
-    def once(
-        self,
-        callback: Callable[[T], R],
-        /,
-        *,
-        envelope: Literal[False] = ...,
-        **options: Unpack[OnOptions[T]],
-    ) -> Subscription[[T], R]: ...
-
-    @overload
-    def once(
-        self, /, *, envelope: Literal[True], **options: Unpack[OnOptions[T]]
-    ) -> Decorator[Envelope[T]]: ...
-
-    @overload
-    def once(
-        self, /, *, envelope: Literal[False] = ..., **options: Unpack[OnOptions[T]]
-    ) -> Decorator[T]: ...
-
-    def once(
-        self,
-        callback: Callable[[Any], Any] | None = None,
-        /,
-        *,
-        envelope: bool = False,
-        **options: Any,
-    ) -> Any:
-        """Subscribe a callback for one call; else like `on`."""
-        return self._subscribe(callback, once=True, envelope=envelope, given=options)
-
-    def _subscribe(
-        self,
-        callback: Callable[[Any], Any] | None,
-        *,
-        once: bool,
-        envelope: bool,
-        given: dict[str, Any],
-    ) -> Any:
-        self._check_usable()
-
-        def subscribe(callback: Callable[[Any], Any]) -> Subscription[..., Any]:
-            return self._hub.subscribe(
-                self._key, callback, once=once, envelope=envelope, given=given
-            )
-
-        if callback is not None:
-            return subscribe(callback)
-
-        def decorate(callback: Callable[[Any], Any]) -> Callable[[Any], Any]:
-            subscribe(callback)
-            return callback
-
-        return decorate
-
-    def off(self, callback: Callable[..., Any]) -> bool:
-        """End the newest subscription of a callback; tell whether there was one."""
-        return self._hub.off(self._key, callback)
-
-    def subscriptions(self) -> list[Subscription[..., Any]]:
-        """Return the subscriptions to this signal, by time of subscription."""
-        return self._hub.subscriptions(self._key)
 
     # Emitting
 
@@ -276,11 +96,13 @@ class Signal(Generic[T]):
         """Call the callbacks now.
 
         Sync callbacks have run when it returns; async ones have been started in the
-        open bus. It may be kept, ``emit = signal.emit``, and stays right.
+        open bus. It may be kept, ``emit = signal.emit``, and stays right. From any
+        thread, if all that hear it are sync.
 
         Args:
             payload: what the callbacks take.
-            id: the id for the envelope of this emission.
+            id: the id for the envelope of this emission: 1 to 200 printable ASCII
+                characters, without dots and spaces.
 
         Returns:
             How many heard it: called, started or queued.
@@ -290,6 +112,8 @@ class Signal(Generic[T]):
             BusNotOpenError: there are async callbacks and no open bus; no callback has
                 been called.
             WrongThreadError: likewise, in another thread than the bus's.
+            MalformedKeyError: it is the signal of a class, and this no instance of it.
+            OptionError: this cannot be an id; or the signal is but declared.
         """
         run = self._run
 
@@ -314,13 +138,20 @@ class Signal(Generic[T]):
 
         Async callbacks run at the same time, in the caller's cancel scope; one alone
         runs in the caller's task. It waits for nothing else: no checkpoint of its own.
-        Cancelled, it cancels its callbacks and waits for them.
+        Cancelled or timed out, it cancels its callbacks and waits for them: nothing is
+        left behind. In any thread that has a loop; debounced and throttled callbacks
+        need the open bus, in its own.
 
         Returns:
             The values of those that ran: sync ones first, each in order.
 
         Raises:
             CallbackErrors: callbacks failed; all have been called.
+            BusNotOpenError: a callback is debounced or throttled, and there is no open
+                bus; no callback has been called.
+            WrongThreadError: likewise, in another thread than the bus's.
+            MalformedKeyError: it is the signal of a class, and this no instance of it.
+            OptionError: this cannot be an id; or the signal is but declared.
         """
         if not self._turn or id is not None:
             return await emission.aemit(self._settled(payload), payload, id)
@@ -353,7 +184,7 @@ class Signal(Generic[T]):
 
         Returns:
             A promise of the values. If it fails and nobody handles that, the failure
-            goes to the bus's ``on_error``.
+            goes to the bus's ``on_error``. Cancelling it cancels the callbacks.
 
         Raises:
             BusNotOpenError: there is no open bus.
@@ -385,10 +216,9 @@ class Signal(Generic[T]):
     def _settled(self, payload: object) -> Run:
         return self._plan(payload) if self._run is None else self._run
 
-    def reset(self) -> None:
+    def _reset(self) -> None:
         """Forget the run: subscriptions have changed. The hub calls this."""
         self._turn = ()
-
         self._run = None
 
     # Waiting
@@ -396,13 +226,14 @@ class Signal(Generic[T]):
     def next(self, when: Callable[[T], object] | None = None) -> Promise[T]:
         """Make a promise of the next payload (for which ``when`` is true).
 
-        It is subscribed at once. A pending one is rejected when the bus closes.
+        It is subscribed at once, and no more when it is settled or cancelled. A pending
+        one is rejected when the bus closes. As `Bus.next`, also in what it raises.
         """
         self._check_usable()
         return self._hub.next_of(self._key, when)
 
     def stream(self, capacity: int = 100, overflow: Overflow = "block") -> Stream[T]:
-        """Make a stream of the payloads; see `Stream`."""
+        """Make a stream of the payloads; see `Stream` and `Bus.stream`."""
         self._check_usable()
         return self._hub.stream_of(self._key, capacity, overflow)
 
@@ -427,8 +258,7 @@ class Signal(Generic[T]):
         if instance is None or self._declared is None:
             return self
 
-        kept = getattr(instance, "__dict__", None)
-        own = _elsewhere(instance) if kept is None else kept
+        own = signals_of(instance)
 
         # In a dict of the instance it is found without us from now on.
         with LOCK:
@@ -437,16 +267,6 @@ class Signal(Generic[T]):
 
         signal: Signal[T] = own[self._declared]
         return signal
-
-    def _check_usable(self) -> None:
-        if self._declared is not None:
-            raise OptionError(
-                f"{self._declared!r} is the declaration of a signal: each instance of "
-                "the class has its own, use that"
-            )
-
-        if not self._key:
-            raise MalformedKeyError("a signal needs a name: Signal('order.paid')")
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self._blank()
@@ -462,28 +282,15 @@ class Signal(Generic[T]):
         return f"<Signal {self.name!r}, {count} subscriptions>"
 
 
+def _key_of(name: object) -> Key:
+    """Check what a signal is called; nothing is what one on a class may be called."""
+    if isinstance(name, type):
+        return check_subscribable(name)
+
+    return "" if name == "" else check_name(name)
+
+
 def _restore(
     kind: type[Signal[Any]], key: Any, sequential: bool, retain: int
 ) -> Signal[Any]:
     return kind(key, sequential=sequential, retain=retain)
-
-
-_kept_elsewhere: dict[int, dict[Any, Any]] = {}
-
-
-def _elsewhere(instance: object) -> dict[Any, Any]:
-    """Keep signals for an instance with slots, by its identity, until it dies."""
-    found = _kept_elsewhere.get(id(instance))
-
-    if found is not None:
-        return found
-
-    try:
-        finalize(instance, _kept_elsewhere.pop, id(instance), None).atexit = False
-    except TypeError:
-        raise OptionError(
-            f"a {type(instance).__qualname__} has neither __dict__ nor __weakref__: "
-            "its signals can be kept nowhere; add one of them to its slots"
-        ) from None
-
-    return _kept_elsewhere.setdefault(id(instance), {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ("Overflow", "Stream")
+__all__ = ("Feed", "Overflow", "Stream")
 
 from collections import deque
 from collections.abc import Callable
@@ -32,46 +32,39 @@ Subscribe = Callable[[Callable[[Any], object], Options], Subscription[..., Any]]
 class Stream(Generic[T_co]):
     """The payloads of a key, one after the other.
 
-    Enter it with ``async with``: it is subscribed until it is left. Then iterate, in as
-    many tasks as you like; each payload goes to one of them. When the bus closes, the
-    iteration ends after what is buffered.
+    `Bus.stream` and `Signal.stream` make one. Enter it, once, with ``async with``: it
+    is subscribed until it is left. Then iterate, in as many tasks as you like; each
+    payload goes to one of them. When the bus closes, the iteration ends after what is
+    buffered.
 
     With ``overflow="block"``, `aemit` waits for room, in order; a task that is the only
     consumer and emits into the stream itself would wait for ever. `emit` cannot wait:
     without room it fails with `StreamFullError`, as with ``"error"``. Nothing is ever
-    buffered beyond the capacity.
+    buffered beyond the capacity (but what waited for room when the bus closed). Its
+    length is how many payloads are buffered.
+
+    It belongs to the event loop that it is entered in: iterate there. What it hears may
+    be emitted in any thread; in another one nothing can wait for room.
+
+    A cancelled iteration has taken no payload. A cancelled `aemit` that waited for room
+    leaves none in the buffer.
     """
 
     def __init__(
         self,
-        subscribe: Subscribe,
-        capacity: int,
-        overflow: Overflow,
+        feed: Feed,
         idle: Callable[[], AbstractContextManager[None]] = nullcontext,
-        opened: Callable[[Stream[Any]], None] | None = None,
+        opened: Callable[[Feed], None] | None = None,
     ) -> None:
-        if type(capacity) is not int or capacity < 1:
-            raise OptionError(f"capacity={capacity!r}: give a whole number from 1 on")
-
-        if overflow not in get_args(Overflow):
-            known = ", ".join(repr(word) for word in get_args(Overflow))
-            raise OptionError(f"overflow={overflow!r}: give one of {known}")
-
-        self._subscribe = subscribe
-        self._buffer = _Buffer(capacity, overflow)
+        self._feed = feed
         self._idle = idle
         self._opened = opened
-        self._subscription: Subscription[..., Any] | None = None
 
     async def __aenter__(self) -> Self:
-        if self._subscription is not None:
-            raise UpcallError("a stream can be entered once: make another one")
-
-        self._buffer.open()
-        self._subscription = self._subscribe(self._buffer, Options(kind="sync"))
+        self._feed.begin()
 
         if self._opened is not None:
-            self._opened(self)
+            self._opened(self._feed)
 
         return self
 
@@ -81,42 +74,73 @@ class Stream(Generic[T_co]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.end()
-        self._buffer.clear()
-
-    @property
-    def ended(self) -> bool:
-        """Whether it hears nothing more."""
-        return self._buffer.ended
-
-    def end(self) -> None:
-        """Hear nothing more; the iteration ends after what is buffered."""
-        if self._subscription is not None:
-            self._subscription.cancel()
-
-        self._buffer.end()
+        self._feed.end()
+        self._feed.buffer.clear()
 
     def __len__(self) -> int:
         """Return how many payloads are buffered."""
-        return len(self._buffer)
+        return len(self._feed.buffer)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> T_co:
         """Wait for the next payload. Cancelled, it has taken none."""
-        if self._subscription is None:
+        buffer = self._feed.buffer
+
+        if not self._feed.begun:
             raise UpcallError("a stream is subscribed by `async with`: enter it first")
 
-        while not self._buffer:
-            if self._buffer.ended:
+        while not buffer:
+            if buffer.ended:
                 raise StopAsyncIteration
 
             with self._idle():
-                await self._buffer.wait()
+                await buffer.wait()
 
-        payload: T_co = self._buffer.pop()
+        payload: T_co = buffer.pop()
         return payload
+
+
+class Feed:
+    """What a stream lives from: its subscription, and the buffer that is subscribed."""
+
+    def __init__(self, subscribe: Subscribe, capacity: int, overflow: Overflow) -> None:
+        if type(capacity) is not int or capacity < 1:
+            raise OptionError(f"capacity={capacity!r}: give a whole number from 1 on")
+
+        if overflow not in get_args(Overflow):
+            known = ", ".join(repr(word) for word in get_args(Overflow))
+            raise OptionError(f"overflow={overflow!r}: give one of {known}")
+
+        self.buffer: _Buffer = _Buffer(capacity, overflow)
+        self._subscribe = subscribe
+        self._subscription: Subscription[..., Any] | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether it was ever subscribed."""
+        return self._subscription is not None
+
+    def begin(self) -> None:
+        """Subscribe, in the running loop; once."""
+        if self._subscription is not None:
+            raise UpcallError("a stream can be entered once: make another one")
+
+        self.buffer.open()
+        self._subscription = self._subscribe(self.buffer, Options(kind="sync"))
+
+    @property
+    def ended(self) -> bool:
+        """Whether it hears nothing more."""
+        return self.buffer.ended
+
+    def end(self) -> None:
+        """Hear nothing more; the iteration ends after what is buffered."""
+        if self._subscription is not None:
+            self._subscription.cancel()
+
+        self.buffer.end()
 
 
 class _Place:
@@ -139,7 +163,7 @@ class _Buffer(Sink):
         self._room_wanted: deque[_Place] = deque()
         self._more: anyio.Event | None = None
         self._lock = Lock()
-        self.ended = False
+        self.ended: bool = False
 
     def open(self) -> None:
         """Belong to the running loop."""

@@ -1,193 +1,86 @@
-"""A subscription: the handle that `on` gives, and what it remembers."""
+"""A subscription: the handle that `on` gives."""
+
+# What users have of it stands here. What tables and plans know of it besides is in
+#   `subscribed`, out of the way of documentation and of completion in editors.
 
 from __future__ import annotations
 
-__all__ = ("Key", "Subscription", "TableRef", "name_of")
+__all__ = ("Key", "Subscription")
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from itertools import count
-from types import BuiltinFunctionType, FunctionType, MethodType, TracebackType
-from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast
-from weakref import ref
-
-from .kinds import describe, is_async, place_of
-from .options import DEFAULT, Options
-from .policies import Delay, Gate, make_delay, make_gate
+from types import TracebackType
+from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 
 Key = type[Any] | str
 
-_NUMBERS = count()
 
-
-class _Table(Protocol):
-    """Where the subscriptions of one key are kept (see `table`)."""
-
-    def discard(self, subscription: Subscription[..., Any]) -> bool: ...
-
-    def pause(self, subscription: Subscription[..., Any], *, paused: bool) -> None: ...
-
-    def __contains__(self, subscription: Subscription[..., Any]) -> bool: ...
-
-
-class TableRef(ref[_Table]):
-    """How a subscription knows its table, which has it: a cycle would keep both."""
-
-    __slots__ = ("key",)
-
-    key: Key
-    """The key of the table, known beyond its end."""
-
-
-class _Extras:
-    """What only a few subscriptions need: kept apart, to keep the others small."""
-
-    __slots__ = ("delay", "gate", "owner", "owner_id", "ticket")
-
-    def __init__(self, options: Options) -> None:
-        self.gate: Gate | None = make_gate(options)
-        self.delay: Delay | None = make_delay(options)
-        self.ticket: list[None] = [None] if options.once else []
-        self.owner: ref[Any] | None = None
-        self.owner_id: int = 0
-
-    def drop_waiting(self) -> None:
-        for policy in (self.delay, self.gate):
-            if policy is not None:
-                policy.drop_waiting()
-
-
-class Subscription(Generic[P, R_co]):
+class Subscription(ABC, Generic[P, R_co]):
     """One callback on one key, until it is cancelled.
 
+    `Bus.on` and its like make one; you never make one yourself. It may be dropped: the
+    callback stays subscribed.
+
     Callable like the function itself, so that ``@signal.on`` without parentheses
-    leaves something usable under the name. A context manager: leaving it cancels.
-    All methods may be called from any thread.
+    leaves something usable under the name. A context manager, which cancels when it is
+    left. Everything here may be used from any thread.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_table",
-        "extras",
-        "is_async",
-        "number",
-        "older",
-        "options",
-        "paused",
-        "target",
-    )
+    __slots__ = ()
 
-    is_async: bool
-    target: Callable[P, R_co]
-
-    # The attributes without an underscore are for the other modules of this room;
-    # users have the properties and methods below.
-
-    def __init__(
-        self, table: TableRef, callback: Callable[P, R_co], options: Options
-    ) -> None:
-        self._table = table
-        self.target = callback
-        self.options: Options = options
-        self.number: int = next(_NUMBERS)
-        self.older: Subscription[..., Any] | None = None
-        self.paused: bool = False
-        self.extras: _Extras | None = None
-
-        if options is DEFAULT:
-            self.is_async = is_async(callback)
-        else:
-            self._set_up()
-
-    def _set_up(self) -> None:
-        options = self.options
-        delayed = options.debounce is not None or options.throttle is not None
-        known_async = options.kind == "async" or options.thread or delayed
-        self.is_async = known_async or is_async(self.target)
-        self.extras = _Extras(options)
-
-        if options.weak:
-            method = cast("MethodType", self.target)
-            self.target = cast("Callable[P, R_co]", method.__func__)
-            self.extras.owner = ref(method.__self__, _Reaper(self))
-            self.extras.owner_id = id(method.__self__)
-
+    @abstractmethod
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the callback itself; no event is involved.
 
         Raises:
             ReferenceError: for a weak method whose object is gone.
         """
-        callback = self.callback
-
-        if callback is None:
-            raise ReferenceError(f"the object of {describe(self.target)} is gone")
-
-        return callback(*args, **kwargs)
 
     @property
+    @abstractmethod
     def key(self) -> Key:
         """The class, name or pattern it is subscribed to."""
-        return self._table.key
 
     @property
+    @abstractmethod
     def callback(self) -> Callable[P, R_co] | None:
         """The callback; None for a weak method whose object is gone."""
-        if self.extras is None or self.extras.owner is None:
-            return self.target
-
-        owner = self.extras.owner()
-        bound = None if owner is None else MethodType(self.target, owner)
-
-        return cast("Callable[P, R_co] | None", bound)
 
     @property
+    @abstractmethod
     def place(self) -> str:
-        """Where the callback stands in the source: ``file:line``."""
-        return place_of(self.target)
+        """Where the callback stands in the source, as ``file:line``."""
 
     @property
+    @abstractmethod
     def active(self) -> bool:
-        """Whether it hears emissions: neither cancelled, used up, nor paused."""
-        return not self.paused and not self._ended
+        """Whether it hears emissions. Cancelled, used up or paused, it does not."""
 
-    @property
-    def _ended(self) -> bool:
-        table = self._table()
-        return table is None or self not in table
-
+    @abstractmethod
     def cancel(self) -> bool:
         """End it, from the next emission on; runs that have started go on.
 
-        What waits for its turn or its time (queued, debounced) is dropped. Calling it
-        again does nothing.
+        What waits for its turn or its time (queued, debounced, throttled) is dropped.
+        Calling it again does nothing.
 
         Returns:
             Whether it had not ended before.
         """
-        table = self._table()
-        ended = table is not None and table.discard(self)
 
-        if ended and self.extras is not None:
-            self.extras.drop_waiting()
-
-        return ended
-
+    @abstractmethod
     def pause(self) -> None:
-        """Hear nothing, from the next emission on; what comes meanwhile is dropped."""
-        self._pause(paused=True)
+        """Hear nothing, from the next emission on; what comes meanwhile is dropped.
 
+        What waits already for its turn or its time still runs. Pausing twice is as
+        pausing once.
+        """
+
+    @abstractmethod
     def resume(self) -> None:
         """Hear again, from the next emission on."""
-        self._pause(paused=False)
-
-    def _pause(self, *, paused: bool) -> None:
-        table = self._table()
-
-        if table is not None:
-            table.pause(self, paused=paused)
 
     def __enter__(self) -> Self:
         return self
@@ -199,55 +92,3 @@ class Subscription(Generic[P, R_co]):
         trace: TracebackType | None,
     ) -> None:
         self.cancel()
-
-    def __repr__(self) -> str:
-        key = self.key if isinstance(self.key, str) else self.key.__qualname__
-        state = "active" if not self.paused else "paused"
-        state = "ended" if self._ended else state
-
-        return (
-            f"<Subscription {key!r} -> {describe(self.target)} ({self.place}), {state}>"
-        )
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether an emission has but to call its callback."""
-        return self.options is DEFAULT and not self.is_async and not self.paused
-
-    @property
-    def name(self) -> object:
-        """What it is found by in its table."""
-        if self.extras is not None and self.extras.owner_id:
-            return self.extras.owner_id, self.target
-
-        return name_of(self.target, weak=False)
-
-
-def name_of(callback: object, *, weak: bool) -> object:
-    """Make what a callback is found by.
-
-    Functions and methods compare as one would wish: a method equals another if both
-    function and object are the same. A weak method must not be kept alive by its name.
-    """
-    if weak and isinstance(callback, MethodType):
-        return id(callback.__self__), callback.__func__
-
-    if isinstance(callback, (FunctionType, MethodType, BuiltinFunctionType)):
-        return callback
-
-    return id(callback)
-
-
-class _Reaper:
-    """Ends a subscription when the object of its weak method has died."""
-
-    __slots__ = ("_subscription",)
-
-    def __init__(self, subscription: Subscription[..., Any]) -> None:
-        self._subscription = ref(subscription)
-
-    def __call__(self, _: object) -> None:
-        subscription = self._subscription()
-
-        if subscription is not None:
-            subscription.cancel()

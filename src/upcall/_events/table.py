@@ -14,7 +14,8 @@ from weakref import ref
 
 from .envelope import Envelope
 from .options import Options
-from .subscription import Key, Subscription, TableRef, name_of
+from .subscribed import Subscribed, TableRef, name_of
+from .subscription import Key
 
 LOCK: Final = threading.RLock()
 """Held while subscriptions or plans change, never while a callback runs.
@@ -60,7 +61,7 @@ class Table:
         self._host = host
         self._own = TableRef(self)
         self._own.key = key
-        self._newest: dict[object, Subscription[..., Any]] = {}
+        self._newest: dict[object, Subscribed[..., Any]] = {}
         self._size = 0
         self._odd = 0
         self._unnamed = 0
@@ -68,10 +69,10 @@ class Table:
 
     def add(
         self, callback: Callable[..., Any], options: Options
-    ) -> Subscription[..., Any]:
+    ) -> Subscribed[..., Any]:
         """Subscribe; emissions from now on see it."""
         with LOCK:
-            subscription: Subscription[..., Any] = Subscription(
+            subscription: Subscribed[..., Any] = Subscribed(
                 self._own, callback, options
             )
             name = subscription.name
@@ -84,7 +85,7 @@ class Table:
 
         return subscription
 
-    def discard(self, subscription: Subscription[..., Any]) -> bool:
+    def discard(self, subscription: Subscribed[..., Any]) -> bool:
         """Unsubscribe, if it has not ended; tell which."""
         with LOCK:
             newer, found = None, self._newest.get(subscription.name)
@@ -101,7 +102,7 @@ class Table:
         return True
 
     def _take_out(
-        self, found: Subscription[..., Any], newer: Subscription[..., Any] | None
+        self, found: Subscribed[..., Any], newer: Subscribed[..., Any] | None
     ) -> None:
         if newer is not None:
             newer.older = found.older
@@ -115,7 +116,7 @@ class Table:
         self._odd -= not found.is_plain
         self._unnamed -= found.name is not found.target
 
-    def pause(self, subscription: Subscription[..., Any], *, paused: bool) -> None:
+    def pause(self, subscription: Subscribed[..., Any], *, paused: bool) -> None:
         """Let a subscription hear nothing, or hear again."""
         with LOCK:
             was_plain = subscription.is_plain
@@ -125,7 +126,7 @@ class Table:
                 self._odd += was_plain - subscription.is_plain
                 self.touch()
 
-    def newest(self, callback: Callable[..., Any]) -> Subscription[..., Any] | None:
+    def newest(self, callback: Callable[..., Any]) -> Subscribed[..., Any] | None:
         """Find the newest subscription of a callback, weak ones included."""
         names = [name_of(callback, weak=False)]
 
@@ -144,7 +145,7 @@ class Table:
         if host is not None:
             host.forget(self)
 
-    def __contains__(self, subscription: Subscription[..., Any]) -> bool:
+    def __contains__(self, subscription: Subscribed[..., Any]) -> bool:
         """Tell whether this subscription has not ended."""
         with LOCK:
             found = self._newest.get(subscription.name)
@@ -172,18 +173,18 @@ class Table:
 
         return cast("tuple[Callable[..., Any], ...]", tuple(self._newest))
 
-    def newest_of_each(self) -> Collection[Subscription[..., Any]]:
+    def newest_of_each(self) -> Collection[Subscribed[..., Any]]:
         """Give the newest subscription of each callback. Hold the lock."""
         return self._newest.values()
 
-    def __iter__(self) -> Iterator[Subscription[..., Any]]:
+    def __iter__(self) -> Iterator[Subscribed[..., Any]]:
         """Give all of them, in no order that counts. Hold the lock."""
         return chain.from_iterable(map(_with_older, self._newest.values()))
 
 
 def _with_older(
-    subscription: Subscription[..., Any] | None,
-) -> Iterator[Subscription[..., Any]]:
+    subscription: Subscribed[..., Any] | None,
+) -> Iterator[Subscribed[..., Any]]:
     while subscription is not None:
         yield subscription
         subscription = subscription.older
@@ -191,7 +192,7 @@ def _with_older(
 
 def in_order(
     tables: Sequence[Table],
-) -> tuple[Collection[Subscription[..., Any]], tuple[Callable[..., Any], ...] | None]:
+) -> tuple[Collection[Subscribed[..., Any]], tuple[Callable[..., Any], ...] | None]:
     """Give the active subscriptions of tables in the one order of calling.
 
     By priority, then by time of subscription. Hold the lock while you use them.

@@ -9,7 +9,8 @@ from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from upcall._promises.home import Home
-from upcall._promises.promise import Promise, deferred, quiet
+from upcall._promises.promise import Promise, quiet
+from upcall._promises.start import deferred
 from upcall.errors import BusNotOpenError, NoRunningLoopError
 
 from .policies import NOTHING

@@ -64,8 +64,16 @@ class AsyncioLoop(Loop):
             raise
 
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         task.add_done_callback(work.close)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+
+        # These two have come out of the loop already, which ends its run.
+        if not isinstance(error, KeyboardInterrupt | SystemExit | None):
+            self.handle_exception("a task of the loop failed", error, task=task)
 
     def _open(self) -> asyncio.AbstractEventLoop:
         native: asyncio.AbstractEventLoop | None = self._native()

@@ -25,7 +25,7 @@ from anyio import CancelScope
 
 from upcall.errors import CallbackCancelledError
 
-from .children import Children, Failed
+from .children import Children, Failed, tell_lost
 
 try:
     from anyio._backends import _asyncio as _anyio
@@ -120,6 +120,7 @@ async def run_all(coroutines: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
                         # Cancelled natively once more: rule 1 still holds.
                         continue
 
+            tell_lost(map(_outcome, filter(_has_failed, tasks)))
             raise
 
     return [_outcome(task) for task in tasks]
@@ -141,6 +142,14 @@ def _outcome(task: asyncio.Task[Any]) -> Any:
     raise error
 
 
+def _has_failed(task: asyncio.Task[Any]) -> bool:
+    """Tell whether a task raised an `Exception`; an interrupt has left the loop.
+
+    To ask is also to spare us asyncio's complaint that nobody did.
+    """
+    return not task.cancelled() and isinstance(task.exception(), Exception)
+
+
 class _AsyncioChildren(Children):
     """Background tasks, each made in the context it is given."""
 
@@ -152,6 +161,9 @@ class _AsyncioChildren(Children):
     def is_cancelled(self) -> bool:
         task = asyncio.current_task()
         return task is None or task.cancelling() > 0
+
+    def has_left_the_loop(self) -> bool:
+        return isinstance(self.fatal, KeyboardInterrupt | SystemExit)
 
     def start(self, coroutine: Coroutine[Any, Any, object], context: Context) -> None:
         task = _maker(self._loop)(coroutine, context=context)

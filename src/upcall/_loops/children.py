@@ -10,15 +10,17 @@
 
 from __future__ import annotations
 
-__all__ = ("Children", "Failed", "unlinked")
+__all__ = ("Children", "Failed", "tell_lost", "unlinked")
 
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from contextvars import Context
 from typing import Any
 
 import anyio
 import attrs
+
+from .which import current_loop
 
 
 @attrs.frozen(eq=False)
@@ -36,6 +38,17 @@ def unlinked(outcomes: list[Any]) -> list[Any]:
     moved = outcomes.copy()
     outcomes.clear()
     return moved
+
+
+def tell_lost(outcomes: Iterable[Any]) -> None:
+    """Tell of the failures of children whose outcomes nobody will have.
+
+    Who waited for them was cancelled or interrupted, and that comes out alone.
+    """
+    for outcome in outcomes:
+        if type(outcome) is Failed:
+            text = "a callback failed after it was cancelled"
+            current_loop().handle_exception(text, outcome.error)
 
 
 class Children(ABC):
@@ -76,6 +89,21 @@ class Children(ABC):
         itself knows.
         """
         return True
+
+    def has_left_the_loop(self) -> bool:
+        """Tell whether `fatal` has come out of the loop itself already.
+
+        On asyncio, what is no `Exception` and ends a task ends the loop's run too.
+        """
+        return False
+
+    def _outranks(self) -> bool:
+        """Tell whether `fatal` counts more than what ended the block from outside.
+
+        Once it has left the loop, whoever runs that loop knows of it, and cancels the
+        block to clean up: raised a second time, it would end the cleaning up.
+        """
+        return not isinstance(self.fatal, Exception) and not self.has_left_the_loop()
 
     def started(self) -> None:
         """Count a child in."""
@@ -145,9 +173,7 @@ class Children(ABC):
         kind, trace = (type(cause), cause.__traceback__) if cause else (None, None)
         caught = bool(self.scope.__exit__(kind, cause, trace))
 
-        if self.fatal is not None and (
-            cause is None or caught or not isinstance(self.fatal, Exception)
-        ):
+        if self.fatal is not None and (cause is None or caught or self._outranks()):
             fatal, self.fatal = self.fatal, None
             raise fatal
 

@@ -17,7 +17,7 @@ import anyio
 
 from upcall.errors import CallbackCancelledError
 
-from .children import Children, Failed, unlinked
+from .children import Children, Failed, tell_lost, unlinked
 
 
 def fits() -> bool:
@@ -39,11 +39,16 @@ async def run_all(coroutines: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
             fatal.append(error)
             group.cancel_scope.cancel()
 
-    async with anyio.create_task_group() as group:
-        for i, coroutine in enumerate(coroutines):
-            group.start_soon(child, i, coroutine)
+    try:
+        async with anyio.create_task_group() as group:
+            for i, coroutine in enumerate(coroutines):
+                group.start_soon(child, i, coroutine)
+    except BaseException:
+        tell_lost(outcomes)
+        raise
 
     if fatal:
+        tell_lost(outcomes)
         raise fatal[0]
 
     outcomes = [_cancelled() if each is _UNFINISHED else each for each in outcomes]

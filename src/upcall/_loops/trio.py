@@ -49,7 +49,9 @@ class TrioLoop(Loop):
         self, message: str, error: BaseException, **details: Any
     ) -> None:
         extra = {f"upcall_{name}": value for name, value in details.items()}
-        logging.getLogger("upcall").error(message, exc_info=error, extra=extra)
+        told = [message, *(f"{name}: {value!r}" for name, value in details.items())]
+        text = "; ".join(told)
+        logging.getLogger("upcall").error("%s", text, exc_info=error, extra=extra)
 
     def _soon(self, drain: Callable[[], None]) -> None:
         # In its last moment a run still calls us and takes nothing new. What is put in

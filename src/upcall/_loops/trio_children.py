@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import trio
 
-from .children import Children, Failed, unlinked
+from .children import Children, Failed, tell_lost, unlinked
 
 
 def fits() -> bool:
@@ -34,6 +34,7 @@ async def run_all(coroutines: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
             for i, coroutine in enumerate(coroutines):
                 nursery.start_soon(child, i, coroutine)
     except BaseExceptionGroup as group:
+        tell_lost(outcomes)
         raise _bare(group) from None
 
     return unlinked(outcomes)

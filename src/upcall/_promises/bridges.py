@@ -26,7 +26,12 @@ from upcall._loops.futures import (
     new_concurrent_future,
 )
 from upcall._loops.loop import Loop
-from upcall.errors import NoRunningLoopError, PromiseCancelledError, WrongLoopError
+from upcall.errors import (
+    NoRunningLoopError,
+    PromiseCancelledError,
+    WrongLoopError,
+    WrongTypeError,
+)
 
 from .cell import (
     REJECTED,
@@ -68,7 +73,7 @@ def from_future(kind: type[C], future: Any) -> C:
     elif is_awaitable(future):
         resolve(cell, future, None)
     else:
-        raise TypeError(
+        raise WrongTypeError(
             f"{future!r} is no future: give one of asyncio, concurrent.futures or "
             "anyio, or something to await"
         )

@@ -81,7 +81,7 @@ _FOLLOWED: Final = 2
 PLAIN: Final = frozenset(
     {type(None), bool, int, float, str, bytes, tuple, list, dict, set, frozenset}
 )
-"""Types of values that need no look: no promise, no `then`, nothing to await."""
+"""Types of values that need no look; they are nothing to wait for."""
 
 Handler: TypeAlias = Callable[[Any], Any]
 Listener: TypeAlias = "Callable[[Cell[Any]], object]"

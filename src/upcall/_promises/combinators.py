@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from upcall.errors import AllRejectedError
 
+from .arguments import check_items
 from .cell import (
     FULFILLED,
     REJECTED,
@@ -88,7 +89,7 @@ def _gather(
     kind: type[C], items: Iterable[Any], gathering: Callable[[Cell[Any]], _Gathering]
 ) -> C:
     try:
-        elements = list(items)
+        elements = check_items(items, "a combinator of promises")
     except Exception as error:  # noqa: BLE001 (it becomes the reason)
         return settled(kind, loop_home(), REJECTED, error)
 

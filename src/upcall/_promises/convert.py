@@ -10,11 +10,14 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, ParamSpec
 
+from upcall.errors import OptionError
+
+from .arguments import check_function
 from .cell import link
 from .handlers import check_handler
 from .home import Home, loop_home
-from .promise import Promise, Reject, Resolve, deferred
-from .start import run_in
+from .promise import Promise, Reject, Resolve
+from .start import deferred, run_in
 
 P = ParamSpec("P")
 
@@ -43,8 +46,18 @@ def promisify(
 
     Returns:
         A function with the other arguments. An error that is no exception is wrapped in
-        a `RuntimeError`.
+        a `RuntimeError`. Call it where the loop runs; cancelling the promise does not
+        reach the function, whose callbacks do nothing then.
+
+    Raises:
+        WrongTypeError: this is no function.
+        OptionError: a callback can be taken nowhere like that.
     """
+    check_function(function, "promisify", "a function that takes a callback")
+    _check_place("callback", callback)
+
+    if errback is not None:
+        _check_place("errback", errback)
 
     @functools.wraps(function)
     def promised(*args: Any, **kwargs: Any) -> Promise[Any]:
@@ -89,8 +102,18 @@ def callbackify(
             callback is called with the value alone.
 
     Returns:
-        A function with the arguments of the async function, and the callbacks.
+        A function with the arguments of the async function, and the callbacks. Call it
+        where the loop runs.
+
+    Raises:
+        WrongTypeError: this is no function.
+        OptionError: a callback can be taken nowhere like that.
     """
+    check_function(async_fn, "callbackify", "an async function")
+    _check_place("callback", callback, str)
+
+    if errback is not None:
+        _check_place("errback", errback, str)
 
     @functools.wraps(async_fn)
     def called_back(*args: Any, **kwargs: Any) -> None:
@@ -116,6 +139,15 @@ def callbackify(
             link(promise, on_value, on_error)
 
     return called_back
+
+
+def _check_place(name: str, place: object, *kinds: type[Any]) -> None:
+    """Refuse what says of no argument which one it is."""
+    if type(place) not in (kinds or (str, int)):
+        places = "" if kinds else ", or its place as a number"
+        raise OptionError(
+            f"{name}={place!r}: give the name of the keyword argument{places}"
+        )
 
 
 class _End(ABC):

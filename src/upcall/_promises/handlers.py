@@ -11,6 +11,8 @@ __all__ = ("catching", "check_handler", "finishing", "settled", "tapping")
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
+from upcall.errors import WrongTypeError
+
 from .cell import FULFILLED, PLAIN, REJECTED, Cell, home_of, link, make_cell, settle
 from .home import Home
 from .resolution import resolve
@@ -30,7 +32,7 @@ def catching(parent: C, criteria: Sequence[object], handler: Handler) -> C:
     """Link the handler to the reasons that meet a criterion; let others pass.
 
     Raises:
-        TypeError: if a criterion is neither an exception class nor a predicate.
+        WrongTypeError: if a criterion is neither an exception class nor a predicate.
     """
     for criterion in criteria:
         _check_criterion(criterion)
@@ -84,10 +86,10 @@ def check_handler(handler: object) -> None:
     """Make sure that it can be called.
 
     Raises:
-        TypeError: if not. (Promises/A+ would ignore it; a missing function is a bug.)
+        WrongTypeError: if not. (Promises/A+ would ignore it; it is a bug.)
     """
     if not callable(handler):
-        raise TypeError(
+        raise WrongTypeError(
             f"{handler!r} cannot be called: give a function, or to `then` None, which "
             "lets the outcome pass"
         )
@@ -100,7 +102,7 @@ def _check_criterion(criterion: object) -> None:
         fits = callable(criterion)
 
     if not fits:
-        raise TypeError(
+        raise WrongTypeError(
             "catch takes exception classes and predicates, and then its handler; "
             f"{criterion!r} is neither"
         )

@@ -19,6 +19,8 @@ from upcall._loops.loop import Handle, Loop
 from upcall._loops.which import current_loop
 from upcall.errors import WrongLoopError
 
+from .arguments import check_function
+
 RejectionHook: TypeAlias = Callable[[Any, BaseException], object]
 LateHook: TypeAlias = Callable[[Any], object]
 
@@ -80,8 +82,11 @@ class Home:
         else:
             import logging  # noqa: PLC0415 (`import upcall` is not to bring it)
 
-            text = "a rejection that was told as unhandled is handled after all"
-            logging.getLogger("upcall").info(text, extra={"upcall_promise": promise})
+            logging.getLogger("upcall").info(
+                "a rejection that was told as unhandled is handled after all: %r",
+                promise,
+                extra={"upcall_promise": promise},
+            )
 
 
 def loop_home() -> Home:
@@ -107,7 +112,8 @@ def set_unhandled_rejection_hook(
     A promise is told of at the end of the turn, when the job queue has run empty, and
     once. Handling it hands the duty on to what `then` and the like have made of it.
     Cancelled promises are never told of, nor are those of a bus: they are told to the
-    bus's ``on_error``.
+    bus's ``on_error``. There is one hook for the process; it may be set in any thread.
+    (After ECMAScript's HostPromiseRejectionTracker, 27.2.1.9.)
 
     Args:
         hook: called as ``hook(promise, reason)``, in the promise's loop. None restores
@@ -115,7 +121,14 @@ def set_unhandled_rejection_hook(
             on trio. An `Exception` that it raises goes there too.
         handled: called as ``handled(promise)`` when a promise that was told of is
             handled after all. By default, that is logged (INFO, logger ``upcall``).
+
+    Raises:
+        WrongTypeError: one of them cannot be called.
     """
+    for each in (hook, handled):
+        if each is not None:
+            check_function(each, "an unhandled rejection", "a function, or None")
+
     _hooks.unhandled = hook
     _hooks.handled = handled
 

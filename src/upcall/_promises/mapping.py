@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from upcall.errors import OptionError
 
+from .arguments import check_function, check_items
 from .cell import (
     FULFILLED,
     REJECTED,
@@ -43,11 +44,13 @@ def map_of(
     concurrency: int | None,
 ) -> C:
     """Fulfil with what the function makes of each item, in the order of the items."""
-    if concurrency is not None and not concurrency >= 1:
+    if concurrency is not None and (type(concurrency) is not int or concurrency < 1):
         raise OptionError(f"concurrency={concurrency!r}: give 1 or more, or None")
 
+    check_function(function, "map", "a function of an item")
+
     try:
-        todo = list(items)
+        todo = check_items(items, "map")
     except Exception as error:  # noqa: BLE001 (it becomes the reason)
         return settled(kind, loop_home(), REJECTED, error)
 

@@ -5,45 +5,28 @@
 
 from __future__ import annotations
 
-__all__ = ("Promise", "deferred", "quiet")
+__all__ = ("Promise", "Reject", "Resolve", "quiet")
 
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from functools import partial
-from typing import (
-    Any,
-    Final,
-    Literal,
-    Never,
-    ParamSpec,
-    TypeAlias,
-    TypeVar,
-    overload,
-)
+from typing import Any, Final, Literal, Never, ParamSpec, TypeAlias, TypeVar, overload
 
 import anyio
 
 from upcall._loops.futures import AsyncioFuture, ConcurrentFuture
 
+from .arguments import check_function
 from .bridges import from_future, to_anyio, to_asyncio, to_concurrent
-from .cell import (
-    FULFILLED,
-    OPEN,
-    REJECTED,
-    fail,
-    link,
-    lock,
-    make_cell,
-    set_up,
-)
+from .cell import FULFILLED, OPEN, REJECTED, fail, link, lock, make_cell, set_up
 from .cell import cancel as cancel_cell
 from .cell import heed as quiet
 from .combinators import all_of, all_settled_of, any_of, element, race_of
 from .handlers import catching, check_handler, finishing, settled, tapping
-from .home import Home, loop_home
+from .home import loop_home
 from .mapping import map_of
 from .outcomes import Outcome
 from .reasons import check_reason
-from .resolution import Backing, Cancellable, Resolving, begin, try_in
+from .resolution import Resolving, begin, try_in
 from .timing import delayed, timed
 from .waiting import wait
 
@@ -81,11 +64,17 @@ class Promise(Resolving[T_co]):
         executor: called at once as ``executor(resolve, reject)``. The first call of
             either counts and returns True, later ones return False. An `Exception`
             that it raises rejects.
+
+    Raises:
+        WrongTypeError: the executor cannot be called.
+        NoRunningLoopError: no event loop runs here. Everything that makes a promise
+            raises it.
     """
 
     __slots__ = ()
 
     def __init__(self, executor: Callable[[Resolve[T_co], Reject], object]) -> None:
+        check_function(executor, "Promise", "an executor (resolve, reject)")
         set_up(self, loop_home())
 
         try:
@@ -102,9 +91,12 @@ class Promise(Resolving[T_co]):
     def with_resolvers(cls) -> tuple[Promise[T_co], Resolve[T_co], Reject]:
         """Make a pending promise and the two functions that settle it.
 
-        Say ``Promise[int].with_resolvers()`` to tell type checkers of what.
+        Say ``Promise[int].with_resolvers()`` to tell type checkers of what. Of the two,
+        the first call counts and returns True. Like `resolve`, ``resolve`` waits for
+        what can be waited for. (ECMAScript 2024, 27.2.4.8.)
         """
-        return deferred(loop_home())
+        promise: Promise[T_co] = make_cell(_PROMISE, loop_home())
+        return promise, promise._resolve, promise._reject
 
     @overload
     @staticmethod
@@ -119,8 +111,9 @@ class Promise(Resolving[T_co]):
     def resolve(value: Any = None) -> Promise[Any]:
         """Make a promise of anything; a promise is returned as it is.
 
-        Something with a ``then``, or to await, is waited for; an awaitable in a task
-        of the loop. All else is its value.
+        Something with a ``then``, or to await, is waited for (Promises/A+ 2.3); an
+        awaitable in a task of the loop, cancelled with the promise. All else is its
+        value.
         """
         return element(_PROMISE, loop_home(), value)
 
@@ -134,7 +127,7 @@ class Promise(Resolving[T_co]):
         """Make a rejected promise.
 
         Raises:
-            TypeError: if the reason is no exception.
+            WrongTypeError: if the reason is no exception.
         """
         return settled(_PROMISE, loop_home(), REJECTED, check_reason(reason))
 
@@ -150,7 +143,14 @@ class Promise(Resolving[T_co]):
     ) -> Promise[T]: ...
     @staticmethod
     def try_(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Promise[Any]:
-        """Call a function at once; what it returns or raises is the outcome."""
+        """Call a function at once; what it returns or raises is the outcome.
+
+        What it returns is resolved, so an async function may be given too.
+
+        Raises:
+            WrongTypeError: it cannot be called.
+        """
+        check_function(function, "try_", "a function")
         call = partial(function, *args, **kwargs)
         return try_in(make_cell(_PROMISE, loop_home()), call)
 
@@ -163,7 +163,11 @@ class Promise(Resolving[T_co]):
         The task has a copy of the caller's context. It is cancelled when the promise
         is, or at the end of the loop; the promise is rejected at once, while the task
         may still clean up.
+
+        Raises:
+            WrongTypeError: it cannot be called.
         """
+        check_function(async_fn, "run", "an async function")
         start = partial(async_fn, *args, **kwargs)
         return begin(make_cell(_PROMISE, loop_home()), start)
 
@@ -283,7 +287,7 @@ class Promise(Resolving[T_co]):
             unheard. A cancellation cancels them.
 
         Raises:
-            OptionError: if the concurrency is below 1.
+            OptionError: if the concurrency is below 1, or the function no function.
         """
         return map_of(_PROMISE, items, function, concurrency)
 
@@ -340,7 +344,7 @@ class Promise(Resolving[T_co]):
             the exception that it raises.
 
         Raises:
-            TypeError: if a handler is neither callable nor None.
+            WrongTypeError: if a handler is neither callable nor None.
         """
         if on_fulfilled is not None and not callable(on_fulfilled):
             check_handler(on_fulfilled)
@@ -370,7 +374,7 @@ class Promise(Resolving[T_co]):
                 pass.
 
         Raises:
-            TypeError: if the handler is not callable, or a criterion is neither.
+            WrongTypeError: if the handler is not callable, or a criterion is neither.
         """
         check_handler((None, *handler)[-1])
         return catching(self, handler[:-1], handler[-1])
@@ -380,6 +384,9 @@ class Promise(Resolving[T_co]):
 
         The outcome passes; but what the function returns is waited for, and if that
         is rejected, or the function raises, this is the outcome.
+
+        Raises:
+            WrongTypeError: if the function cannot be called.
         """
         check_handler(function)
         return finishing(self, function)
@@ -394,11 +401,17 @@ class Promise(Resolving[T_co]):
 
         Then it is rejected with `PromiseTimeoutError`, and this one is cancelled if
         nobody else waits for it.
+
+        Raises:
+            OptionError: this is no time. So does `delay`.
         """
         return timed(self, seconds)
 
     def delay(self, seconds: float) -> Promise[T_co]:
-        """Make a promise of the same value, so much later; a reason passes at once."""
+        """Make a promise of the same value, so many seconds later.
+
+        A reason passes at once.
+        """
         return delayed(self, seconds)
 
     def shield(self) -> Promise[T_co]:
@@ -442,7 +455,7 @@ class Promise(Resolving[T_co]):
 
         Raises:
             WrongLoopError: if it is one of asyncio, of another loop.
-            TypeError: if it is none.
+            WrongTypeError: if it is none.
         """
         return from_future(_PROMISE, future)
 
@@ -480,17 +493,3 @@ class Promise(Resolving[T_co]):
 
 
 _PROMISE: Final[type[Promise[Any]]] = Promise
-
-
-def deferred(
-    home: Home, source: Cancellable | None = None
-) -> tuple[Promise[Any], Resolve[Any], Reject]:
-    """Make a pending promise of this home, and the two functions that settle it.
-
-    Args:
-        home: the home.
-        source: has its ``cancel()`` called when the promise is cancelled.
-    """
-    backing = None if source is None else Backing(source)
-    promise = make_cell(_PROMISE, home, backing)
-    return promise, promise._resolve, promise._reject  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]

@@ -5,20 +5,20 @@ from __future__ import annotations
 __all__ = ("chain", "check_reason", "reason_of")
 
 from upcall._loops.which import is_cancellation
-from upcall.errors import PromiseCancelledError
+from upcall.errors import PromiseCancelledError, WrongTypeError
 
 
 def check_reason(reason: object) -> BaseException:
     """Return the reason, made from its class if need be, as ``raise`` does.
 
     Raises:
-        TypeError: if it is no exception: in Python, only those can be raised.
+        WrongTypeError: if it is no exception: in Python, only those can be raised.
     """
     if isinstance(reason, type) and issubclass(reason, BaseException):
         reason = reason()
 
     if not isinstance(reason, BaseException):
-        raise TypeError(
+        raise WrongTypeError(
             f"a promise is rejected with an exception, and {reason!r} is none: "
             "wrap it in one"
         )

@@ -15,8 +15,9 @@ from typing import Any, Generic, TypeVar
 import anyio
 
 from upcall._loops.loop import Handle
-from upcall.errors import OptionError, PromiseTimeoutError
+from upcall.errors import PromiseTimeoutError
 
+from .arguments import check_seconds
 from .cell import (
     REJECTED,
     Cell,
@@ -35,9 +36,15 @@ from .cell import (
 C = TypeVar("C", bound=Cell[Any])
 
 
-def timed(parent: C, seconds: float) -> C:
-    """Make a cell with the parent's outcome, if that comes in time."""
-    return _Limit(parent, seconds).cell
+def timed(parent: C, seconds: float, text: str = "not settled") -> C:
+    """Make a cell with the parent's outcome, if that comes in time.
+
+    Args:
+        parent: the cell to wait for.
+        seconds: how long.
+        text: what the error says has not happened.
+    """
+    return _Limit(parent, seconds, text).cell
 
 
 def delayed(parent: C, seconds: float) -> C:
@@ -51,9 +58,7 @@ class _Timing(ABC, Generic[C]):
     __slots__ = ("_parent", "_seconds", "_timer", "cell")
 
     def __init__(self, parent: C, seconds: float) -> None:
-        if not seconds >= 0:
-            raise OptionError(f"seconds={seconds!r} is no time: give 0 or more")
-
+        check_seconds("seconds", seconds)
         home_of(parent).check_loop()
         self._parent = parent
         self._seconds = seconds
@@ -100,10 +105,11 @@ class _Timing(ABC, Generic[C]):
 
 
 class _Limit(_Timing[C]):
-    __slots__ = ()
+    __slots__ = ("_text",)
 
-    def __init__(self, parent: C, seconds: float) -> None:
+    def __init__(self, parent: C, seconds: float, text: str) -> None:
         super().__init__(parent, seconds)
+        self._text = text
 
         if is_pending(parent):
             self._start()
@@ -115,7 +121,7 @@ class _Limit(_Timing[C]):
             adopt(self.cell, parent)
 
     def expire(self) -> None:
-        error = PromiseTimeoutError(f"not settled within {self._seconds!r} seconds")
+        error = PromiseTimeoutError(f"{self._text} within {self._seconds!r} seconds")
         settle(self.cell, REJECTED, error)
 
         for cell in leave(self._parent, self.hear):
