@@ -24,14 +24,15 @@ class Case:
     why: str
     secret: str
     public_key: str | None
+    url: str | None
     headers: dict[str, str]
     body: bytes
     now: float
 
     @property
     def is_good(self) -> bool:
-        """Whether the request is to be accepted."""
-        return self.expect.startswith("accept")
+        """Whether the request is to be accepted; where there is a choice, it is not."""
+        return self.expect.startswith("accept") and "or reject" not in self.expect
 
 
 def vectors(name: str) -> list[Any]:
@@ -50,6 +51,7 @@ def _case(vector: dict[str, Any]) -> Case:
         why=vector["why"],
         secret=vector["secret"],
         public_key=vector.get("public_key"),
+        url=vector.get("url"),
         headers=vector["headers"],
         body=base64.b64decode(vector["body_b64"]),
         now=vector["verify_at"],

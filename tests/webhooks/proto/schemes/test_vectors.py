@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from tests.webhooks.proto.schemes.cases import Case, vectors
 
@@ -12,11 +14,11 @@ from upcall.webhooks._proto.schemes import scheme
 
 def _judge(name: str, secret: str, case: Case) -> None:
     if case.is_good:
-        scheme(name, secret).verify(case.headers, case.body, now=case.now)
+        scheme(name, secret).verify(case.headers, case.body, now=case.now, url=case.url)
         return
 
     with pytest.raises(SignatureError):
-        scheme(name, secret).verify(case.headers, case.body, now=case.now)
+        scheme(name, secret).verify(case.headers, case.body, now=case.now, url=case.url)
 
 
 @pytest.mark.parametrize("case", vectors("standardwebhooks-v1"))
@@ -56,6 +58,37 @@ def test_svix_judges_its_vectors(case: Case) -> None:
     _judge("svix", case.secret, case)
 
 
+@pytest.mark.parametrize("case", vectors("stripe"))
+def test_stripe_judges_its_vectors(case: Case) -> None:
+    """A second time, a capital and a blank are refused; v0 is not looked at."""
+    _judge("stripe", case.secret, case)
+
+
+@pytest.mark.parametrize("case", vectors("slack"))
+def test_slack_judges_its_vectors(case: Case) -> None:
+    """A timestamp from the future is as stale as one from the past."""
+    _judge("slack", case.secret, case)
+
+
+@pytest.mark.parametrize("case", vectors("shopify"))
+def test_shopify_judges_its_vectors(case: Case) -> None:
+    """With the names of its headers of today and of tomorrow."""
+    _judge("shopify", case.secret, case)
+
+
+@pytest.mark.parametrize("case", vectors("discord"))
+def test_discord_judges_its_vectors(case: Case) -> None:
+    """A receiver holds the public key only."""
+    assert case.public_key is not None
+    _judge("discord", case.public_key, case)
+
+
+@pytest.mark.parametrize("case", vectors("twilio"))
+def test_twilio_judges_its_vectors(case: Case) -> None:
+    """Forms by their fields, anything else by the digest in the URL."""
+    _judge("twilio", case.secret, case)
+
+
 @pytest.mark.parametrize(
     "case",
     [
@@ -76,6 +109,56 @@ def test_standard_signs_as_the_senders_libraries_do(case: Case) -> None:
     )
 
     assert made == given
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "case"),
+    [
+        (name, header, param.values[0])
+        for name, header in (
+            ("stripe", "Stripe-Signature"),
+            ("slack", "X-Slack-Signature"),
+            ("shopify", "X-Shopify-Hmac-Sha256"),
+            ("discord", "X-Signature-Ed25519"),
+        )
+        for param in vectors(name)
+        if "plain valid" in param.values[0].why
+    ],
+    ids=lambda given: given.id if isinstance(given, Case) else "",
+)
+def test_a_scheme_signs_as_the_senders_libraries_do(
+    name: str, header: str, case: Case
+) -> None:
+    """All of these signatures are deterministic, so they are equal to the byte."""
+    made = scheme(name, case.secret).sign(
+        case.body, id="x", timestamp=_time(case), url=case.url
+    )
+
+    assert made[header] == case.headers[header]
+
+
+def _time(case: Case) -> float:
+    """Return the time that a request was signed at, 0 where none is signed."""
+    shown = " ".join(f"{name}: {value}" for name, value in case.headers.items())
+    found = re.search(r"(?:-Timestamp: |t=)([0-9]+)", shown)
+    return float(found[1]) if found else 0.0
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        p
+        for p in vectors("twilio")
+        if p.values[0].is_good and "port" not in p.values[0].why
+    ],
+)
+def test_twilio_signs_as_its_library_does(case: Case) -> None:
+    """Byte for byte; of two spellings of a URL, the one that is given."""
+    made = scheme("twilio", case.secret).sign(
+        case.body, id="x", timestamp=0, url=case.url
+    )
+
+    assert made["X-Twilio-Signature"] == case.headers["X-Twilio-Signature"]
 
 
 @pytest.mark.parametrize(

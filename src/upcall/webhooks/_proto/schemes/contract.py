@@ -43,10 +43,11 @@ class Scheme(Protocol):
             body: the exact bytes that will be sent.
             id: the id of the message, the same on every attempt.
             timestamp: when this attempt is made, in Unix seconds; cut to whole ones.
-            url: where it is sent, for schemes that sign that too.
+            url: where it is sent, for schemes that sign that too (``"twilio"``).
 
         Raises:
-            OptionError: if the id does not fit into a header, or no secret can sign.
+            OptionError: if the id does not fit into a header, the timestamp is none, no
+                secret can sign, or a URL that is to be signed is missing or none.
         """
         ...
 
@@ -64,7 +65,8 @@ class Scheme(Protocol):
             headers: any mapping; names in any case.
             body: the exact bytes received, before any decoding.
             now: the receiver's clock, in Unix seconds.
-            url: where it was received, for schemes that sign that too.
+            url: where it was received, for schemes that sign that too (``"twilio"``).
+                Where it is made of what the request says, it is input like the rest.
 
         Raises:
             SignatureError: missing, malformed, wrong, stale: whatever the headers and

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 __all__ = ("GitHub",)
 
-import re
 from collections.abc import Mapping
-from typing import Final
 
 import attrs
 
@@ -14,10 +12,9 @@ from upcall.webhooks._proto.errors import SignatureError
 from upcall.webhooks._proto.headers import check_header, single
 
 from .contract import Verified
+from .encoding import read_hex
 from .secret import text_keys
-from .signing_key import SharedKey
-
-_SIGNATURE: Final = re.compile(r"sha256=([0-9a-f]{64})")
+from .signing_key import SharedKey, matches
 
 
 @attrs.frozen(repr=False, eq=False)
@@ -60,14 +57,14 @@ class GitHub:
     ) -> Verified:
         """Return a record of nothing but None; see `Scheme.verify`."""
         del now, url
-        found = _SIGNATURE.fullmatch(single(headers, "X-Hub-Signature-256"))
+        given = read_hex(
+            single(headers, "X-Hub-Signature-256"), size=32, prefix="sha256="
+        )
 
-        if found is None:
+        if given is None:
             raise SignatureError("the signature is not sha256= and 64 digits in hex")
 
-        given = bytes.fromhex(found[1])
-
-        if not any(key.checker(body)(given) for key in self._keys):
+        if not matches(self._keys, body, given):
             raise SignatureError("the signature does not match")
 
         return Verified()

@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-__all__ = ("Key", "KeyPair", "PublicKey", "SharedKey")
+__all__ = ("Key", "KeyPair", "PublicKey", "SharedKey", "matches")
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import attrs
 from cryptography.exceptions import InvalidSignature
@@ -21,13 +21,14 @@ _Check = Callable[[bytes], bool]
 
 @attrs.frozen(repr=False, eq=False)
 class SharedKey:
-    """Both sides hold it; HMAC-SHA256 makes and verifies."""
+    """Both sides hold it; HMAC makes and verifies."""
 
     secret: bytes
+    digest: str = "sha256"
 
     def sign(self, content: bytes) -> bytes:
         """Return the signature of the content."""
-        return hmac.digest(self.secret, content, "sha256")
+        return hmac.digest(self.secret, content, self.digest)
 
     def checker(self, content: bytes) -> _Check:
         """Return what judges signatures of this content, in constant time each."""
@@ -72,3 +73,13 @@ class KeyPair:
 
 Key = SharedKey | KeyPair | PublicKey
 """A key of any kind."""
+
+
+def matches(keys: Iterable[Key], content: bytes, *given: bytes) -> bool:
+    """Tell whether one of the signatures given is that of one of the keys.
+
+    Each key is tried; the content is read once per key, by public keys once per
+    signature, so the caller bounds how many are given.
+    """
+    checkers = (key.checker(content) for key in keys)
+    return any(check(each) for check in checkers for each in given)
