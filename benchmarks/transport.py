@@ -5,10 +5,7 @@ from __future__ import annotations
 __all__ = ("run",)
 
 import asyncio
-import contextlib
 import importlib.util
-import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -16,6 +13,7 @@ from typing import Any
 import anyio
 from benchmarks.measure import AsyncCase, arace
 from benchmarks.results import Result, skipped
+from benchmarks.serving import serving
 
 from upcall.webhooks.transport.guard import Guard
 from upcall.webhooks.transport.post import PostTransport
@@ -34,38 +32,10 @@ LOCAL = Guard(allow=["127.0.0.0/8"], schemes=["http"], ports=None)
 RATE = "guarded POST, 50 at a time, against aiohttp (rate)"
 CPU = "its CPU with 200 idle connections, against none"
 
-# In a process of its own, so that its cost is nobody's; it counts bytes, since every
-# request ends with the same 1024.
-SERVER = """
-import asyncio, sys
-
-class Answering(asyncio.Protocol):
-    def connection_made(self, transport):
-        self.transport, self.tail = transport, b""
-
-    def data_received(self, data):
-        data = self.tail + data
-        while (end := data.find(b"\\r\\n\\r\\n")) >= 0 and len(data) >= end + 4 + 1024:
-            data = data[end + 4 + 1024:]
-            self.transport.write(b"HTTP/1.1 204 No Content\\r\\n\\r\\n")
-        self.tail = data
-
-async def main(ports):
-    loop = asyncio.get_running_loop()
-    found = []
-    for _ in range(ports):
-        server = await loop.create_server(Answering, "127.0.0.1", 0)
-        found.append(server.sockets[0].getsockname()[1])
-    print(*found, flush=True)
-    await loop.run_in_executor(None, sys.stdin.read)
-
-asyncio.run(main(int(sys.argv[1])))
-"""
-
 
 def run(quick: bool) -> list[Result]:
     """Measure on asyncio, against a bare server in another process."""
-    with _serving(1 + IDLE) as ports:
+    with serving(1 + IDLE) as ports:
         return [
             asyncio.run(_rate(ports[0], quick=quick)),
             asyncio.run(_idle(ports, quick=quick)),
@@ -152,19 +122,3 @@ def _many(post: Callable[[], Awaitable[Any]]) -> AsyncCase:
                 group.start_soon(worker, left)
 
     return case
-
-
-@contextlib.contextmanager
-def _serving(number: int) -> Iterator[list[int]]:
-    """Run the server, and give the ports it listens on."""
-    command = [sys.executable, "-c", SERVER, str(number)]
-
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-
-        try:
-            yield [int(port) for port in process.stdout.readline().split()]
-        finally:
-            process.terminate()

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = (
     "OK",
     "byte_by_byte",
+    "closes_its_half",
     "closes_without_a_word",
     "drips",
     "endless",
@@ -126,3 +127,13 @@ async def closes_without_a_word(wire: Wire) -> None:
     """Answer as if the connection were kept, and close it."""
     await wire.read()
     await wire.send(OK)
+
+
+async def closes_its_half(wire: Wire) -> None:
+    """Answer, say no more, and go on reading."""
+    await wire.read()
+    await wire.send(OK)
+    await wire.stream.send_eof()
+
+    while True:
+        await wire.stream.receive()

@@ -10,6 +10,7 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import anyio
 import attrs
@@ -37,7 +38,7 @@ class Server:
     scheme: str = "http"
     connections: int = 0
     gone: int = 0
-    requests: list[tuple[bytes, bytes]] = attrs.field(factory=list)
+    requests: list[tuple[Any, bytes]] = attrs.field(factory=list)
     """Head and body of each request that was read whole."""
 
     changed: anyio.Event = attrs.field(factory=anyio.Event)
@@ -54,7 +55,7 @@ class Server:
 
     async def wait(self, condition: Callable[[Server], bool]) -> None:
         """Return once the condition holds."""
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             while not condition(self):
                 await self.changed.wait()
 

@@ -14,6 +14,7 @@ from tests.webhooks.transport.behaviours import OK
 
 from upcall.webhooks._proto.answer import TransportError
 from upcall.webhooks.transport.connection import Connection, SilentCloseError
+from upcall.webhooks.transport.opened import Opened
 
 
 class Scripted(ByteStream):
@@ -64,7 +65,8 @@ def _raw() -> Iterator[socket.socket]:
 
 
 def _connection(raw: socket.socket, *script: Any, **more: Any) -> Connection:
-    return Connection(Scripted(raw, *script, **more), "192.0.2.1", keep=64)
+    opened = Opened(Scripted(raw, *script, **more), "192.0.2.1")
+    return Connection(opened, keep=64)
 
 
 @pytest.mark.parametrize("size", [10, 100_000])

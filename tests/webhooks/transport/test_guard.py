@@ -25,7 +25,7 @@ def test_a_guard_lets_public_https_through(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("http://example.com/", "the scheme 'http' is refused: use https"),
+        ("http://example.com/", r"the scheme 'http' is refused \(use https\)"),
         ("ftp://example.com/", "the scheme 'ftp' is refused"),
         ("ws://example.com/", "the scheme 'ws' is refused"),
         ("gopher://example.com:443/", "the scheme 'gopher' is refused"),
@@ -98,27 +98,87 @@ def test_networks_may_be_objects_and_one_may_stand_alone() -> None:
     network = ipaddress.ip_network("10.0.0.0/8")
 
     assert Guard(allow=[network]) == Guard(allow="10.0.0.0/8")
+    assert Guard(allow=network) == Guard(allow=["10.0.0.0/8"])
+    assert Guard(deny="10.0.0.1").deny == (ipaddress.ip_network("10.0.0.1/32"),)
     assert Guard(schemes="http").schemes == {"http"}
+    assert Guard(ports=443) == Guard()
     assert Guard(ports=[80, 8080]).ports == frozenset({80, 8080})
 
 
 @pytest.mark.parametrize(
     "options",
     [
+        {"allow": 3},
+        {"allow": [3]},
+        {"allow": None},
+        {"allow": [b"10.0.0.0/8"]},
         {"allow": ["10.0.0.1/8"]},
         {"allow": ["localhost"]},
+        {"allow": "localhost"},
         {"deny": [""]},
+        {"deny": 0},
         {"schemes": ["ftp"]},
         {"schemes": []},
+        {"schemes": 3},
+        {"schemes": None},
+        {"schemes": ["https", 3]},
         {"ports": [0]},
-        {"ports": [65536]},
+        {"ports": 65536},
         {"ports": []},
+        {"ports": "443"},
+        {"ports": ["443"]},
+        {"ports": [443, None]},
     ],
 )
 def test_a_guard_refuses_options_that_make_no_sense(options: dict[str, Any]) -> None:
-    """A guard that is not what it seems is worse than none."""
-    with pytest.raises(OptionError):
+    """A guard that is not what it seems is worse than none; it says what to give."""
+    with pytest.raises(OptionError, match="give "):
         Guard(**options)
+
+
+@pytest.mark.parametrize(
+    ("url", "guard", "advice"),
+    [
+        ("http://a.example:443/", Guard(), "Guard(schemes={'http', 'https'})"),
+        ("https://a.example:8443/", Guard(), "Guard(ports={443, 8443})"),
+        ("https://10.1.2.3/", Guard(), "Guard(allow=['10.1.2.3'])"),
+        ("https://[::ffff:10.1.2.3]/", Guard(), "Guard(allow=['10.1.2.3'])"),
+        ("https://[64:ff9b::a01:203]/", Guard(), "Guard(allow=['10.1.2.3'])"),
+        ("https://[fd00::1]/", Guard(), "Guard(allow=['fd00::1'])"),
+        (
+            "http://127.0.0.1:8000/hooks",
+            Guard(),
+            "Guard(schemes={'http', 'https'}, ports={443, 8000}, allow=['127.0.0.1'])",
+        ),
+        (
+            "https://127.0.0.1:8000/",
+            Guard(allow="10.0.0.0/8", ports=[443, 80]),
+            "Guard(ports={80, 443, 8000}, allow=['10.0.0.0/8', '127.0.0.1'])",
+        ),
+    ],
+)
+def test_a_refusal_names_the_guard_that_lets_it_pass(
+    url: str, guard: Guard, advice: str
+) -> None:
+    """All reasons at once; and the advice works."""
+    with pytest.raises(BlockedError, match=r"lets it pass$") as caught:
+        guard.check(url)
+
+    assert f": {advice} lets it pass" in str(caught.value)
+
+    opened: Guard = eval(advice, {"Guard": Guard})
+    opened.check(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://10.0.0.1/", "https://10.0.0.1:8443/", "http://a.example:70000/"]
+)
+def test_what_no_guard_lets_pass_gets_no_such_advice(url: str) -> None:
+    """A scheme that is not HTTP, or an address that is denied."""
+    with pytest.raises(BlockedError) as caught:
+        Guard(deny=["10.0.0.0/8"]).check(url)
+
+    assert "pass" not in str(caught.value)
 
 
 def test_a_guard_cannot_be_changed() -> None:

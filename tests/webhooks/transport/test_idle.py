@@ -26,7 +26,10 @@ class Kept:
         return f"<{self.name}>"
 
 
-def _put(shelf: IdleConnections, origin: Any, name: object, now: float) -> Any:
+Shelf = IdleConnections[Kept]
+
+
+def _put(shelf: Shelf, origin: Any, name: object, now: float) -> Any:
     kept: Any = Kept(name)
     shelf.put(origin, kept, now=now)
     return kept
@@ -34,7 +37,7 @@ def _put(shelf: IdleConnections, origin: Any, name: object, now: float) -> Any:
 
 def test_the_last_used_is_taken_first() -> None:
     """So that those too many grow old and go."""
-    shelf = IdleConnections(expiry=15)
+    shelf = Shelf(expiry=15)
     old, new = _put(shelf, A, "old", 0), _put(shelf, A, "new", 1)
 
     assert shelf.take(A, now=2) is new
@@ -44,7 +47,7 @@ def test_the_last_used_is_taken_first() -> None:
 
 def test_an_origin_gets_only_its_own() -> None:
     """Scheme, name and port together."""
-    shelf = IdleConnections(expiry=15)
+    shelf = Shelf(expiry=15)
     kept = _put(shelf, A, 1, 0)
 
     assert shelf.take(B, now=0) is None
@@ -54,7 +57,7 @@ def test_an_origin_gets_only_its_own() -> None:
 
 def test_what_has_waited_too_long_is_given_out_to_be_closed() -> None:
     """By any request, to whatever origin."""
-    shelf = IdleConnections(expiry=15)
+    shelf = Shelf(expiry=15)
     old, new = _put(shelf, A, "old", 0), _put(shelf, B, "new", 10)
 
     assert shelf.take(A, now=15) is None
@@ -66,7 +69,7 @@ def test_what_has_waited_too_long_is_given_out_to_be_closed() -> None:
 
 def test_no_request_has_to_close_them_all() -> None:
     """A few at a time; the next ones come along."""
-    shelf = IdleConnections(expiry=1)
+    shelf = Shelf(expiry=1)
     kept = [_put(shelf, A, n, 0) for n in range(10)]
 
     found = [shelf.surplus(now=9) for _ in range(4)]
@@ -77,7 +80,7 @@ def test_no_request_has_to_close_them_all() -> None:
 
 def test_there_are_never_more_than_so_many() -> None:
     """The oldest have to go, whosever they are."""
-    shelf = IdleConnections(expiry=15)
+    shelf = Shelf(expiry=15)
     kept = [_put(shelf, ("https", f"{n}.example", 443), n, 0) for n in range(258)]
 
     assert idle._MOST == 256
@@ -87,7 +90,7 @@ def test_there_are_never_more_than_so_many() -> None:
 
 def test_clear_gives_them_all() -> None:
     """And the shelf can be used on."""
-    shelf = IdleConnections(expiry=15)
+    shelf = Shelf(expiry=15)
     kept = [_put(shelf, A, 1, 0), _put(shelf, B, 2, 0)]
 
     assert shelf.clear() == kept
@@ -104,7 +107,7 @@ def test_clear_gives_them_all() -> None:
 )
 def test_no_connection_is_lost_or_given_twice(moves: list[Any], step: float) -> None:
     """Each that was put comes out once, for its own origin, young; or as surplus."""
-    shelf = IdleConnections(expiry=5)
+    shelf = Shelf(expiry=5)
     inside: dict[Any, Any] = {}
 
     for number, (move, origin) in enumerate(moves):

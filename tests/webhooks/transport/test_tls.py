@@ -4,38 +4,17 @@ from __future__ import annotations
 
 import ssl
 
-import anyio
-import attrs
 import pytest
-import trustme
+from tests.webhooks.transport.authority import Authority
+from tests.webhooks.transport.kinds import Guarded, Kind
 from tests.webhooks.transport.names import Names
-from tests.webhooks.transport.servers import Wire, canned, serving
+from tests.webhooks.transport.servers import Wire, serving
 
 from upcall.webhooks._proto.answer import TransportError
 from upcall.webhooks.transport.guard import Guard
-from upcall.webhooks.transport.post import PostTransport
 
 LOCAL = Guard(allow=["127.0.0.0/8"], ports=None)
 OK = b"HTTP/1.1 204 No Content\r\n\r\n"
-
-
-@attrs.frozen
-class Authority:
-    """An authority: what a server shows, and what a client trusts."""
-
-    ca: trustme.CA = attrs.field(factory=trustme.CA)
-
-    def server(self, *names: str) -> ssl.SSLContext:
-        """Make the context of a server with a certificate for these names."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.ca.issue_cert(*names).configure_cert(context)
-        return context
-
-    def client(self) -> ssl.SSLContext:
-        """Make the context of a client that trusts this authority alone."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self.ca.configure_trust(context)
-        return context
 
 
 @pytest.fixture(autouse=True)
@@ -51,20 +30,22 @@ def authority() -> Authority:
     return Authority()
 
 
-def _transport(authority: Authority, *addresses: str) -> PostTransport:
+def _transport(kind: Kind, authority: Authority, *addresses: str) -> Guarded:
     names = Names(list(addresses) or ["127.0.0.1"])
-    return PostTransport(LOCAL, ssl_context=authority.client(), resolver=names)
+    return kind(LOCAL, ssl_context=authority.client(), resolver=names)
 
 
-async def test_the_right_name_under_a_known_authority(authority: Authority) -> None:
+async def test_the_right_name_under_a_known_authority(
+    kind: Kind, authority: Authority
+) -> None:
     """The server is told the name in the handshake and in the request."""
     shown: list[str | None] = []
     tls = authority.server("hooks.example")
     tls.sni_callback = lambda _, name, __: shown.append(name)
 
-    async with serving(tls=tls) as server, _transport(authority) as transport:
+    async with serving(tls=tls) as server, _transport(kind, authority) as transport:
         url = f"https://hooks.example:{server.port}/a"
-        answer = await transport.post(url, headers=[], body=b"{}", timeout=5)
+        answer = await transport.post(url, headers=[], body=b"{}", timeout=30)
 
     assert answer.status == 204
     assert shown == ["hooks.example"]
@@ -72,26 +53,30 @@ async def test_the_right_name_under_a_known_authority(authority: Authority) -> N
 
 
 @pytest.mark.parametrize("size", [10, 300_000])
-async def test_a_connection_is_kept_over_tls(authority: Authority, size: int) -> None:
+async def test_a_connection_is_kept_over_tls(
+    kind: Kind, authority: Authority, size: int
+) -> None:
     """Session tickets that come along are not taken for an answer."""
     tls = authority.server("hooks.example")
 
-    async with serving(tls=tls) as server, _transport(authority) as transport:
+    async with serving(tls=tls) as server, _transport(kind, authority) as transport:
         url = f"https://hooks.example:{server.port}/"
 
         for _ in range(5):
-            await transport.post(url, headers=[], body=b"x" * size, timeout=5)
+            await transport.post(url, headers=[], body=b"x" * size, timeout=30)
 
         assert server.connections == 1
         assert {len(body) for _, body in server.requests} == {size}
 
 
-async def test_an_address_as_the_name_in_a_certificate(authority: Authority) -> None:
+async def test_an_address_as_the_name_in_a_certificate(
+    kind: Kind, authority: Authority
+) -> None:
     """It is verified like any other name."""
     tls = authority.server("127.0.0.1")
 
-    async with serving(tls=tls) as server, _transport(authority) as transport:
-        answer = await transport.post(server.url, headers=[], body=b"", timeout=5)
+    async with serving(tls=tls) as server, _transport(kind, authority) as transport:
+        answer = await transport.post(server.url, headers=[], body=b"", timeout=30)
 
     assert answer.status == 204
 
@@ -106,16 +91,16 @@ async def test_an_address_as_the_name_in_a_certificate(authority: Authority) -> 
     ],
 )
 async def test_a_wrong_name_gets_nothing(
-    authority: Authority, names: list[str], complaint: str
+    kind: Kind, authority: Authority, names: list[str], complaint: str
 ) -> None:
     """Not even the head of a request."""
     tls = authority.server(*names)
 
-    async with serving(tls=tls) as server, _transport(authority) as transport:
+    async with serving(tls=tls) as server, _transport(kind, authority) as transport:
         url = f"https://hooks.example:{server.port}/"
 
         with pytest.raises(TransportError, match=complaint) as caught:
-            await transport.post(url, headers=[], body=b"{}", timeout=5)
+            await transport.post(url, headers=[], body=b"{}", timeout=30)
 
         assert server.requests == []
 
@@ -123,15 +108,17 @@ async def test_a_wrong_name_gets_nothing(
     assert caught.value.address == "127.0.0.1"
 
 
-async def test_an_unknown_authority_gets_nothing(authority: Authority) -> None:
+async def test_an_unknown_authority_gets_nothing(
+    kind: Kind, authority: Authority
+) -> None:
     """The certificate has the right name, from somebody nobody knows."""
     tls = Authority().server("hooks.example")
 
-    async with serving(tls=tls) as server, _transport(authority) as transport:
+    async with serving(tls=tls) as server, _transport(kind, authority) as transport:
         url = f"https://hooks.example:{server.port}/"
 
         with pytest.raises(TransportError, match="CERTIFICATE_VERIFY_FAILED") as caught:
-            await transport.post(url, headers=[], body=b"{}", timeout=5)
+            await transport.post(url, headers=[], body=b"{}", timeout=30)
 
         assert server.requests == []
 
@@ -139,24 +126,24 @@ async def test_an_unknown_authority_gets_nothing(authority: Authority) -> None:
 
 
 async def test_by_default_only_the_systems_authorities_are_trusted(
-    authority: Authority,
+    kind: Kind, authority: Authority
 ) -> None:
     """A transport that was told nothing verifies all the same."""
     tls = authority.server("hooks.example")
 
     async with (
         serving(tls=tls) as server,
-        PostTransport(LOCAL, resolver=Names()) as transport,
+        kind(LOCAL, resolver=Names()) as transport,
     ):
         url = f"https://hooks.example:{server.port}/"
 
         with pytest.raises(TransportError, match="CERTIFICATE_VERIFY_FAILED"):
-            await transport.post(url, headers=[], body=b"{}", timeout=5)
+            await transport.post(url, headers=[], body=b"{}", timeout=30)
 
 
 @pytest.mark.parametrize("greeting", [b"", b"HTTP/1.1 400 Bad\r\n\r\n", b"\x15\x03"])
 async def test_a_server_that_speaks_no_tls_is_a_failure_of_tls(
-    authority: Authority, greeting: bytes
+    kind: Kind, authority: Authority, greeting: bytes
 ) -> None:
     """Whether it closes, answers in clear, or half."""
 
@@ -164,48 +151,51 @@ async def test_a_server_that_speaks_no_tls_is_a_failure_of_tls(
         await wire.stream.receive()
         await wire.send(greeting)
 
-    async with serving(speaks_in_clear) as server, _transport(authority) as transport:
+    async with (
+        serving(speaks_in_clear) as server,
+        _transport(kind, authority) as transport,
+    ):
         url = f"https://hooks.example:{server.port}/"
 
         with pytest.raises(TransportError) as caught:
-            await transport.post(url, headers=[], body=b"{}", timeout=5)
+            await transport.post(url, headers=[], body=b"{}", timeout=30)
 
     assert caught.value.kind == "tls"
 
 
 async def test_a_server_that_wants_a_certificate_is_a_failure_of_tls(
-    authority: Authority,
+    kind: Kind, authority: Authority
 ) -> None:
     """In TLS 1.3 that is only heard after the handshake."""
     tls = authority.server("hooks.example")
     authority.ca.configure_trust(tls)
     tls.verify_mode = ssl.CERT_REQUIRED
 
-    async with serving(tls=tls) as server, _transport(authority) as transport:
+    async with serving(tls=tls) as server, _transport(kind, authority) as transport:
         url = f"https://hooks.example:{server.port}/"
 
         with pytest.raises(TransportError) as caught:
-            await transport.post(url, headers=[], body=b"{}", timeout=5)
+            await transport.post(url, headers=[], body=b"{}", timeout=30)
 
     assert caught.value.kind in ("tls", "broken")
 
 
 async def test_two_names_on_one_address_share_no_connection(
-    authority: Authority,
+    kind: Kind, authority: Authority
 ) -> None:
     """The certificate of one says nothing about the other."""
     tls = authority.server("a.example", "b.example")
 
-    async with serving(tls=tls) as server, _transport(authority) as transport:
+    async with serving(tls=tls) as server, _transport(kind, authority) as transport:
         for name in ("a.example", "b.example"):
             url = f"https://{name}:{server.port}/"
-            await transport.post(url, headers=[], body=b"", timeout=5)
+            await transport.post(url, headers=[], body=b"", timeout=30)
 
         assert server.connections == 2
 
 
 async def test_bytes_that_tls_holds_back_end_a_connection(
-    authority: Authority,
+    kind: Kind, authority: Authority
 ) -> None:
     """An answer too many, received with the first one, in a record of its own."""
 
@@ -221,12 +211,12 @@ async def test_bytes_that_tls_holds_back_end_a_connection(
 
     async with (
         serving(says_more, tls=tls) as server,
-        _transport(authority) as transport,
+        _transport(kind, authority) as transport,
     ):
         url = f"https://hooks.example:{server.port}/"
 
         for _ in range(3):
-            answer = await transport.post(url, headers=[], body=b"", timeout=5)
+            answer = await transport.post(url, headers=[], body=b"", timeout=30)
             assert answer.status == 204
 
         assert server.connections == 3
@@ -242,31 +232,3 @@ async def _send_records(stream: object, parts: list[bytes]) -> None:
         stream._ssl_object.write(part)
 
     await stream.send(parts[-1])
-
-
-async def test_the_addresses_share_the_time_for_connecting(
-    authority: Authority,
-) -> None:
-    """One that hangs in the handshake leaves enough for one that answers."""
-
-    async def keeps_silent(_: Wire) -> None:
-        await anyio.sleep_forever()
-
-    tls = authority.server("hooks.example")
-    names = Names(["127.0.0.2", "127.0.0.1"])
-
-    async with (
-        serving(canned(OK), tls=tls) as server,
-        serving(keeps_silent, host="127.0.0.2", port=server.port) as silent,
-        PostTransport(
-            LOCAL,
-            ssl_context=authority.client(),
-            resolver=names,
-            connect_timeout=0.8,
-        ) as transport,
-    ):
-        url = f"https://hooks.example:{server.port}/"
-        answer = await transport.post(url, headers=[], body=b"", timeout=5)
-
-        assert answer.address == "127.0.0.1"
-        assert silent.connections == 1

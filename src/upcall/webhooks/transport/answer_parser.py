@@ -9,6 +9,7 @@ from __future__ import annotations
 
 __all__ = ("AnswerParser",)
 
+import re
 from typing import Final
 
 import httptools
@@ -20,6 +21,7 @@ _MOST_BODY: Final = 64 * 1024
 _START: Final = b"HTTP/"
 _VERSIONS: Final = ("1.0", "1.1")
 _BROKEN: Final = "broken"
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class AnswerParser:
@@ -34,6 +36,7 @@ class AnswerParser:
         "_headers",
         "_in_body",
         "_keep",
+        "_odd",
         "_parser",
         "_read",
         "_seen",
@@ -65,6 +68,7 @@ class AnswerParser:
         self._headers: list[tuple[bytes, bytes]] = []
         self._body = bytearray()
         self._in_body = self._until_end = self._cut = False
+        self._odd = ""
         self._read = 0  # bytes of this answer, all that belongs to it
         self._seen = 0  # bytes of its body
 
@@ -91,6 +95,9 @@ class AnswerParser:
 
         if self._version not in _VERSIONS:
             raise TransportError(_BROKEN, f"an answer in HTTP/{self._version}")
+
+        if self._odd:
+            raise TransportError(_BROKEN, f"no HTTP answer: {self._odd}")
 
         self._limit()
 
@@ -123,6 +130,11 @@ class AnswerParser:
         if self.done:
             self.reusable = False
 
+    def on_status(self, reason: bytes) -> None:
+        """Look at the reason: httptools takes anything there."""
+        if _CONTROL.search(reason) and not self.done:
+            self._odd = "it has a control character in its reason"
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Collect a header; one behind the body is a trailer, and not wanted."""
         if not self.done and not self._in_body:
@@ -138,7 +150,13 @@ class AnswerParser:
 
         if self._status >= 200:  # noqa: PLR2004 (below it, another one follows)
             self._in_body = True
-            self._until_end = not any(map(_is_framing, self._headers))
+            codings = self._values(b"transfer-encoding")
+
+            # No other was asked for (TE), and readers differ about unknown ones.
+            if codings not in ([], [b"chunked"]):
+                self._odd = "it is in a coding that nobody asked for"
+
+            self._until_end = not (codings or self._values(b"content-length"))
 
     def on_body(self, data: bytes) -> None:
         """Keep the beginning of the body, and count the rest."""
@@ -166,6 +184,11 @@ class AnswerParser:
         self.done = True
         self.reusable = self._version == "1.1" and self._parser.should_keep_alive()
 
+    def _values(self, wanted: bytes) -> list[bytes]:
+        return [
+            value.lower() for name, value in self._headers if name.lower() == wanted
+        ]
+
     def _greet(self, data: bytes) -> None:
         """Look at the first bytes: httptools takes the answers of RTSP, too."""
         if self._read < len(_START):
@@ -191,11 +214,3 @@ class AnswerParser:
 
         if self._read > _MOST_HEAD + _MOST_BODY:
             self.done = self._cut = True
-
-
-def _is_framing(header: tuple[bytes, bytes]) -> bool:
-    """Tell whether it says where the body ends."""
-    name, value = header
-    name = name.lower()
-    chunked = name == b"transfer-encoding" and value.lower().endswith(b"chunked")
-    return chunked or name == b"content-length"

@@ -22,9 +22,9 @@ from upcall.webhooks._proto.addresses import Target, carried, read_address
 from upcall.webhooks._proto.answer import TransportError
 from upcall.webhooks._proto.errors import BlockedError
 
-from .connection import Connection
 from .contract import Resolver
 from .guard import Guard
+from .opened import Opened
 
 _MOST_ADDRESSES: Final = 4
 _BROKEN: Final = (anyio.BrokenResourceError, anyio.EndOfStream, OSError)
@@ -48,10 +48,7 @@ class Connector:
     timeout: float
     """For lookup, connection and handshake together, over all addresses, in seconds."""
 
-    keep: int
-    """How many bytes of a body its connections keep."""
-
-    async def connect(self, target: Target, progress: Progress) -> Connection:
+    async def connect(self, target: Target, progress: Progress) -> Opened:
         """Open a connection; cancelled, it leaves none behind.
 
         Raises:
@@ -69,7 +66,7 @@ class Connector:
             left = deadline - anyio.current_time()
             found = await self._try(target, address, left / (len(tries) - place))
 
-            if isinstance(found, Connection):
+            if isinstance(found, Opened):
                 return found
 
             failure = found
@@ -109,7 +106,7 @@ class Connector:
 
     async def _try(
         self, target: Target, address: str, seconds: float
-    ) -> Connection | TransportError:
+    ) -> Opened | TransportError:
         """Try one address; its failure is a value, since another may follow."""
         with anyio.move_on_after(seconds):
             try:
@@ -124,7 +121,7 @@ class Connector:
             "timeout", f"no connection within {seconds:.3g} s", address=address
         )
 
-    async def _open(self, target: Target, address: str) -> Connection:
+    async def _open(self, target: Target, address: str) -> Opened:
         plain = await anyio.connect_tcp(address, target.port)
 
         try:
@@ -136,7 +133,7 @@ class Connector:
 
             raise
 
-        return Connection(stream, address, keep=self.keep)
+        return Opened(stream, address)
 
     async def _encrypt(
         self, plain: SocketStream, target: Target, address: str

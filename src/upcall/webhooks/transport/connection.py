@@ -4,17 +4,15 @@ from __future__ import annotations
 
 __all__ = ("Connection", "SilentCloseError")
 
-import select
 import ssl
 from typing import Final
 
 import anyio
-from anyio.abc import ByteStream, SocketAttribute
-from anyio.streams.tls import TLSAttribute
 
 from upcall.webhooks._proto.answer import Answer, TransportError
 
 from .answer_parser import AnswerParser
+from .opened import Opened
 
 _CHUNK: Final = 64 * 1024
 _AT_ONCE: Final = 16 * 1024
@@ -36,11 +34,10 @@ class Connection:
     """An open connection to one checked address. Carries one request at a time."""
 
     __slots__ = (
+        "_opened",
         "_parser",
         "_sent",
-        "_socket",
         "_stream",
-        "_tls",
         "address",
         "reusable",
         "since",
@@ -55,13 +52,12 @@ class Connection:
     since: float
     """When it was last used, on whatever clock its owner goes by."""
 
-    def __init__(self, stream: ByteStream, address: str, *, keep: int) -> None:
-        self._stream = stream
-        self._socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 (not Django)
-        self._tls = stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610 (as above)
+    def __init__(self, opened: Opened, *, keep: int) -> None:
+        self._opened = opened
+        self._stream = opened.stream
         self._parser = AnswerParser(keep=keep)
         self._sent = False
-        self.address = address
+        self.address = opened.address
         self.reusable = False
         self.since = 0.0
 
@@ -91,12 +87,11 @@ class Connection:
 
         Anything that has would be taken for the answer to the next request.
         """
-        return not _is_readable(self._socket.fileno()) and self._is_read_empty()
+        return self._opened.is_quiet()
 
     async def close(self) -> None:
         """Close it at once, without a word to the other side; never cancelled."""
-        with anyio.CancelScope(shield=True):
-            await anyio.aclose_forcefully(self._stream)
+        await self._opened.close()
 
     async def _send(self, request: bytes) -> None:
         try:
@@ -158,29 +153,3 @@ class Connection:
 
         kind = "tls" if isinstance(error, ssl.SSLError) else "broken"
         return TransportError(kind, text)
-
-    def _is_read_empty(self) -> bool:
-        """Tell whether TLS holds back nothing that it has received already."""
-        if self._tls is None:
-            return True
-
-        try:
-            self._tls.read(1)
-        except ssl.SSLWantReadError:
-            return True
-        except ssl.SSLError:
-            return False
-
-        return False
-
-
-def _is_readable(number: int) -> bool:
-    if number < 0:
-        return True
-
-    if not hasattr(select, "poll"):  # pragma: no cover (Windows)
-        return bool(select.select([number], [], [], 0)[0])
-
-    poll = select.poll()
-    poll.register(number, select.POLLIN)
-    return bool(poll.poll(0))

@@ -6,7 +6,7 @@ __all__ = ("Guard",)
 
 import ipaddress
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeVar, cast
 
 import attrs
 
@@ -23,39 +23,67 @@ from upcall.webhooks._proto.addresses import (
 from upcall.webhooks._proto.errors import BlockedError
 
 _SCHEMES: Final = frozenset({"http", "https"})
+_NETWORKS: Final = (ipaddress.IPv4Network, ipaddress.IPv6Network)
+_GIVE_NETWORKS: Final = "give networks such as ['10.0.0.0/8'], or addresses"
+
+_T = TypeVar("_T")
 
 
-def _networks(values: Iterable[str | Network]) -> tuple[Network, ...]:
-    several = (values,) if isinstance(values, str) else values
-    return tuple(_network(each) for each in several)
+def _networks(values: str | Network | Iterable[str | Network]) -> tuple[Network, ...]:
+    if isinstance(values, (str, *_NETWORKS)):
+        return (_network(values),)
+
+    if not isinstance(values, Iterable):
+        raise OptionError(f"allow or deny is {values!r}: {_GIVE_NETWORKS}")
+
+    return tuple(_network(each) for each in values)
 
 
-def _network(value: str | Network) -> Network:
+def _network(value: object) -> Network:
+    if not isinstance(value, (str, *_NETWORKS)):
+        raise OptionError(f"{value!r} is no network: {_GIVE_NETWORKS}")
+
     try:
         return ipaddress.ip_network(value)
     except ValueError as error:
-        raise OptionError(f"{error}: give '10.0.0.0/8', for example") from None
+        raise OptionError(f"{error}: {_GIVE_NETWORKS}") from None
 
 
-def _schemes(values: Iterable[str]) -> frozenset[str]:
-    schemes = frozenset((values,) if isinstance(values, str) else values)
+def _schemes(values: str | Iterable[str]) -> frozenset[str]:
+    schemes = _several(values, str)
 
     if not schemes or not schemes <= _SCHEMES:
-        raise OptionError(f"schemes={sorted(schemes)!r}: use 'http', 'https' or both")
+        raise OptionError(f"schemes={values!r}: give 'https', 'http' or both in a set")
 
     return schemes
 
 
-def _ports(values: Iterable[int] | None) -> frozenset[int] | None:
+def _ports(values: int | Iterable[int] | None) -> frozenset[int] | None:
     if values is None:
         return None
 
-    ports = frozenset(values)
+    ports = _several(values, int)
 
-    if not ports or not all(0 < port <= 65535 for port in ports):  # noqa: PLR2004
-        raise OptionError(f"ports={sorted(ports)!r}: use 1 to 65535, or None for any")
+    if not ports or not all(0 < port <= 65535 for port in ports):  # noqa: PLR2004 (the largest there is)
+        raise OptionError(
+            f"ports={values!r}: give numbers from 1 to 65535, such as {{443, 8443}}, "
+            "or None for any"
+        )
 
     return ports
+
+
+def _several(values: object, kind: type[_T]) -> frozenset[_T]:
+    """Take one or several of a kind; nothing at all if there is another among them."""
+    if isinstance(values, kind):
+        return frozenset({values})
+
+    if not isinstance(values, Iterable):
+        return frozenset()
+
+    found = frozenset(cast("Iterable[object]", values))
+    right = frozenset(each for each in found if isinstance(each, kind))
+    return right if len(right) == len(found) else frozenset()
 
 
 @attrs.frozen(kw_only=True)
@@ -101,7 +129,7 @@ class Guard:
         Raises:
             BlockedError: with the reason.
         """
-        self._judge(read_address(text))
+        _refuse([self._address(read_address(text))])
 
     def target(self, url: str) -> Target:
         """Check a URL as `check` does, and return its parts.
@@ -110,37 +138,71 @@ class Guard:
             BlockedError: with the reason; ``permanent`` is True.
         """
         target = parse_url(url)
-
-        if target.scheme not in self.schemes:
-            raise BlockedError(
-                f"the scheme {target.scheme!r} is refused: "
-                f"use {' or '.join(sorted(self.schemes))}"
-            )
-
-        if self.ports is not None and target.port not in self.ports:
-            raise BlockedError(
-                f"the port {target.port} is refused: Guard(ports=...) can open it"
-            )
+        found = [self._scheme(target.scheme), self._port(target.port)]
 
         if target.address is not None:
-            self._judge(target.address)
+            found.append(self._address(target.address))
 
+        _refuse(found)
         return target
 
-    def _judge(self, address: Address) -> None:
+    def _scheme(self, scheme: str) -> _Refusal | None:
+        if scheme in self.schemes:
+            return None
+
+        usable = " or ".join(sorted(self.schemes))
+        return _Refusal(
+            f"the scheme {scheme!r} is refused (use {usable})",
+            "schemes={'http', 'https'}" if scheme in _SCHEMES else None,
+        )
+
+    def _port(self, port: int) -> _Refusal | None:
+        if self.ports is None or port in self.ports:
+            return None
+
+        ports = ", ".join(map(str, sorted({*self.ports, port})))
+        return _Refusal(f"the port {port} is refused", f"ports={{{ports}}}")
+
+    def _address(self, address: Address) -> _Refusal | None:
         inner = carried(address)
 
         if any(address in network or inner in network for network in self.deny):
-            raise BlockedError(f"{address} is refused by Guard(deny=...)")
+            return _Refusal(f"{address} is refused by Guard(deny=...)")
 
         # Only what is carried: to allow the shell would be to allow all that fits in.
         if any(inner in network for network in self.allow):
-            return
+            return None
 
         reason = why_not_public(address)
 
-        if reason is not None:
-            raise BlockedError(
-                f"{address} is not a public address ({reason}): "
-                "Guard(allow=...) can open it"
-            )
+        if reason is None:
+            return None
+
+        return _Refusal(
+            f"{address} is not a public address ({reason})",
+            f"allow={[*map(str, self.allow), str(inner)]}",
+        )
+
+
+@attrs.frozen
+class _Refusal:
+    """Why something is refused, and which option would let it pass, if one does."""
+
+    reason: str
+    option: str | None = None
+
+
+def _refuse(found: Iterable[_Refusal | None]) -> None:
+    """Raise one error for all that was found, with the one guard that opens it."""
+    refusals = [each for each in found if each is not None]
+
+    if not refusals:
+        return
+
+    text = ", ".join(each.reason for each in refusals)
+    options = [each.option for each in refusals if each.option is not None]
+
+    if len(options) == len(refusals):
+        text += f": Guard({', '.join(options)}) lets it pass"
+
+    raise BlockedError(text)
