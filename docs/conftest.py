@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from sybil import Sybil
-from tests.fences import PARSERS
+import runpy
+from pathlib import Path
 
-pytest_collect_file = Sybil(parsers=PARSERS, patterns=["*.md"]).pytest()
+from sybil import Sybil
+
+# By its path: there are libraries that install a package named tests.
+FENCES = Path(__file__).parent.parent / "tests" / "fences.py"
+
+pytest_collect_file = Sybil(
+    parsers=runpy.run_path(str(FENCES))["PARSERS"], patterns=["*.md"]
+).pytest()

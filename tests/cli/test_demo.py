@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -209,20 +210,49 @@ def test_it_runs_as_a_command() -> None:
     assert all(" events in, " in line for line in others)
 
 
+IGNORING = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
+"""Starts a command as a script starts what is to run in its background."""
+
+
 @BACKENDS
-def test_ctrl_c_stops_it(options: list[str], tmp_path: Path) -> None:
-    """In the middle: status 130, one line, no traceback, and nothing left running."""
-    command = [sys.executable, "-m", "upcall.cli", "demo", str(fill(tmp_path, 2000))]
+@pytest.mark.parametrize(
+    ("number", "starter", "says"),
+    [
+        (signal.SIGINT, [], "interrupted"),
+        (signal.SIGTERM, [], "terminated"),
+        (signal.SIGTERM, IGNORING, "terminated"),
+    ],
+    ids=["ctrl-c", "sigterm", "sigterm in a script's background"],
+)
+def test_a_signal_stops_it(
+    number: signal.Signals,
+    starter: list[str],
+    says: str,
+    options: list[str],
+    tmp_path: Path,
+) -> None:
+    """In the middle: its status, one line, no traceback, and nothing left behind."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    payloads = tmp_path / "payloads"
+    payloads.mkdir()
+    command = [sys.executable, "-m", "upcall.cli", "demo", str(fill(payloads, 2000))]
 
     with subprocess.Popen(
-        [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*starter, *command, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
     ) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("receiver at http://127.0.0.1:")
         assert " of 2000 events in" in process.stderr.readline()
-        process.send_signal(signal.SIGINT)
+        assert list(temporary.iterdir())
+        process.send_signal(number)
         out, told = process.communicate(timeout=50)
 
     lines = [line for line in told.splitlines() if " events in, " not in line]
-    assert (process.returncode, out) == (130, "")
-    assert lines == ["upcall: interrupted"]
+    assert (process.returncode, out) == (128 + number, "")
+    assert lines == [f"upcall: {says}"]
+    assert not list(temporary.iterdir())

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 from upcall.cli.__main__ import main
+from upcall.cli.signals import TerminatedError
 
 
 def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,6 +110,99 @@ def test_an_interruption_is_one_line(
         main([])
 
     assert isinstance(caught.value.exceptions[0], RuntimeError)
+
+
+FULL = pytest.param(
+    "full",
+    "No space left on device",
+    marks=pytest.mark.skipif(
+        not Path("/dev/full").exists(), reason="there is no full device here"
+    ),
+)
+
+
+def output(kind: str) -> int:
+    """Open something that cannot be written to."""
+    if kind == "full":
+        return os.open("/dev/full", os.O_WRONLY)
+
+    nobody, end = os.pipe()
+    os.close(nobody)
+    return end
+
+
+@pytest.mark.parametrize(("kind", "says"), [FULL, ("pipe", "Broken pipe")])
+def test_output_that_cannot_be_written_is_one_line(kind: str, says: str) -> None:
+    """A full disk, or a pipe that nobody reads: no traceback, not at the end either."""
+    code = (
+        "import sys\n"
+        "from upcall.cli import commands\n"
+        "from upcall.cli.__main__ import main\n"
+        "commands.run = lambda _: print('a table') or 0\n"
+        "sys.stdout.reconfigure(line_buffering=True)\n"
+        "sys.exit(main([]))"
+    )
+    broken = output(kind)
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        stdout=broken,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+
+    os.close(broken)
+    assert (done.returncode, done.stderr) == (1, f"upcall: stopped: {says}\n")
+
+
+@pytest.mark.parametrize("kind", [pytest.param("full", marks=FULL.marks), "pipe"])
+def test_where_nothing_can_be_said_the_status_says_it(kind: str) -> None:
+    """With stderr gone too, nothing is written anywhere."""
+    broken = output(kind)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "upcall.cli", "nothing"],
+        stdout=subprocess.PIPE,
+        stderr=broken,
+        check=False,
+    )
+
+    os.close(broken)
+    assert (done.returncode, done.stdout) == (1, b"")
+
+
+def test_what_the_system_refuses_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the file, where there is one; also out of the groups of a loop."""
+    refused = PermissionError(13, "Permission denied", "outbox.db")
+    errors = [refused, ExceptionGroup("", [ExceptionGroup("", [OSError("odd")])])]
+
+    def run(_: object) -> int:
+        raise errors.pop(0)
+
+    monkeypatch.setattr("upcall.cli.commands.run", run)
+
+    assert [main([]), main([])] == [1, 1]
+    assert capsys.readouterr().err.splitlines() == [
+        "upcall: stopped: Permission denied: outbox.db",
+        "upcall: stopped: odd",
+    ]
+
+
+def test_a_termination_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another word than for Ctrl-C, and another status."""
+
+    def run(_: object) -> int:
+        raise TerminatedError
+
+    monkeypatch.setattr("upcall.cli.commands.run", run)
+
+    assert main([]) == 143
+    assert capsys.readouterr().err == "upcall: terminated\n"
 
 
 def test_a_mistake_of_ours_is_no_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:

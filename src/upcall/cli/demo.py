@@ -41,6 +41,7 @@ from upcall.webhooks.transport.post import PostTransport
 from .endpoint import DemoEndpoint
 from .payload import Payload, read_payloads
 from .servers import Backend, check_backend, listen, serving
+from .signals import ended_by_sigterm
 from .tally import Progress, Tally
 
 SCHEDULE: Final = (0.0, 0.1, 0.3, 1.0, 3.0)
@@ -110,6 +111,7 @@ class Demo:
         """Serve on these sockets, post all payloads, and count what comes out."""
         with TemporaryDirectory(prefix="upcall-demo-") as folder:
             async with (
+                ended_by_sigterm(),
                 serving(self._endpoint, endpoint_door, self._backend) as endpoint_url,
                 Bus() as bus,
                 Bridge(
