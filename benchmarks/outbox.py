@@ -23,13 +23,14 @@ from typing import Any
 import anyio
 import attrs
 from benchmarks.results import Result, skipped
+from benchmarks.serving import serving
 from benchmarks.transport import HEADERS, LOCAL
-from benchmarks.transport import _serving as serving
 
 from upcall import Bus
 from upcall.webhooks import Bridge, Endpoint, Outbox
 from upcall.webhooks._proto.answer import Answer
-from upcall.webhooks._proto.message import Message, standard_body
+from upcall.webhooks._proto.formats import standard_body
+from upcall.webhooks._proto.message import Message
 from upcall.webhooks._proto.schemes import new_secret
 from upcall.webhooks.outbox import writer
 from upcall.webhooks.transport.post import PostTransport

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ()
 
+import contextlib
 import dataclasses
 import enum
 import functools
@@ -303,3 +304,29 @@ def test_default_codec_is_one_by_msgspec() -> None:
     codec: Codec = MsgspecCodec()
 
     assert codec.encode([1]) == JSON.encode([1]) == b"[1]"
+
+
+@pytest.mark.parametrize(
+    ("inner", "is_json"), [(None, True), (1.5, True), (math.nan, False)]
+)
+@pytest.mark.parametrize("depth", [200, 900, 990, 1100, 100_000])
+def test_codec_raises_its_own_error_however_deep_a_payload_is(
+    depth: int, inner: object, is_json: bool
+) -> None:
+    """Whatever stands inside; what can be written is written."""
+    payload = inner
+
+    for number in range(depth):
+        payload = [payload] if number % 2 else {"a": payload}
+
+    try:
+        data = JSON.encode(payload)
+    except PayloadError:
+        assert depth > 900 or not is_json
+    else:
+        assert is_json
+        assert JSON.decode(data) == payload
+
+    for body in (b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth):
+        with contextlib.suppress(PayloadError):
+            JSON.build(JSON.decode(body), list)

@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from .demo import run_demo
+from .outbox_commands import COMMANDS
 from .payload import SHIPPED
 
 _PORT = click.IntRange(0, 65_535)
@@ -68,3 +69,7 @@ def demo(
         backend="trio" if trio else "asyncio",
         ports=(receiver_port, endpoint_port),
     )
+
+
+for command in COMMANDS:
+    upcall.add_command(command)

@@ -15,6 +15,7 @@ __all__ = (
     "Endpoint",
     "EndpointError",
     "Guard",
+    "News",
     "Outbox",
     "OutboxError",
     "PayloadError",
@@ -25,6 +26,7 @@ __all__ = (
     "Transport",
     "TransportError",
     "Verified",
+    "Worker",
     "new_secret",
     "scheme",
 )
@@ -51,6 +53,7 @@ from ._proto.errors import EndpointError as EndpointError
 from ._proto.errors import OutboxError as OutboxError
 from ._proto.errors import PayloadError as PayloadError
 from ._proto.errors import SignatureError as SignatureError
+from ._proto.news import News as News
 from ._proto.schemes import Verified as Verified
 from ._proto.schemes import new_secret as new_secret
 from ._proto.schemes import scheme as scheme
@@ -62,3 +65,4 @@ from .receiver import Receiver as Receiver
 from .receiver import Source as Source
 from .transport.contract import Transport as Transport
 from .transport.guard import Guard as Guard
+from .worker import Worker as Worker

@@ -118,14 +118,20 @@ class MsgspecCodec:
 
         try:
             data = self._encoder.encode(payload)
+            # null is how a NaN and an infinity are written, too.
+            suspect = b"null" in data and _has_nan(msgspec.to_builtins(payload))
         except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
             raise PayloadError(
                 f"a payload of {_called(type(payload))} cannot be encoded "
                 f"({_safe(error)}): {_HELP}"
             ) from error
 
-        if b"null" in data:  # which is how a NaN and an infinity are written, too
-            _refuse_nan(payload)
+        if suspect:
+            raise PayloadError(
+                f"a payload of {_called(type(payload))} cannot be encoded: there is a "
+                "NaN or an infinity in it, which JSON does not have; give None or a "
+                "text"
+            )
 
         return data
 
@@ -187,19 +193,18 @@ def _safe(error: Exception) -> str:
     )
 
 
-def _refuse_nan(payload: object) -> None:
-    if _has_nan(msgspec.to_builtins(payload)):
-        raise PayloadError(
-            f"a payload of {_called(type(payload))} cannot be encoded: there is a NaN "
-            "or an infinity in it, which JSON does not have; give None or a text"
-        )
-
-
 def _has_nan(plain: object) -> bool:
-    if isinstance(plain, float):
-        return not math.isfinite(plain)
+    waiting = [plain]  # no recursion: it may be nested as deeply as msgspec goes
 
-    return any(map(_has_nan, _parts(plain)))
+    while waiting:
+        each = waiting.pop()
+
+        if isinstance(each, float) and not math.isfinite(each):
+            return True
+
+        waiting += _parts(each)
+
+    return False
 
 
 def _parts(plain: object) -> Iterable[object]:

@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 from tests.webhooks.fakes import FakeTransport, Middle, accepts, make_endpoint
+from tests.webhooks.proto.schemes.keys import SECRETS
 
 from upcall.testing import ManualClock
 from upcall.webhooks._deliver.send import Sender
 from upcall.webhooks._proto.answer import Answer, TransportError
 from upcall.webhooks._proto.delivery import Move
 from upcall.webhooks._proto.errors import BlockedError
-from upcall.webhooks._proto.message import Message, standard_body
-from upcall.webhooks._proto.schemes import scheme
+from upcall.webhooks._proto.formats import standard_body
+from upcall.webhooks._proto.message import Message
+from upcall.webhooks._proto.schemes import names, scheme
 from upcall.webhooks.outbox.contract import Claim, Outcome
 
 NOON = 1_700_000_000.0
@@ -39,6 +41,7 @@ def make_claim(*, attempt: int = 1, **changes: Any) -> Claim:
         worker=7,
         proven=True,
         message=MESSAGE,
+        format="standard",
         endpoint=make_endpoint(**({"schedule": (0, 10)} | changes)),
     )
 
@@ -178,3 +181,38 @@ async def test_texts_on_record_are_what_a_database_takes() -> None:
         assert text is not None
         assert len(text.encode()) <= 1000
         assert text.startswith("broken: ??xxx")
+
+
+@pytest.mark.parametrize("name", [each for each in names() if each != "twilio"])
+async def test_request_of_every_scheme_is_what_its_verification_takes(
+    name: str,
+) -> None:
+    """And says the id of the message somewhere."""
+    secret = SECRETS.get(name, ())
+    transport = FakeTransport()
+    await attempt(transport, make_claim(scheme=name, secret=secret))
+
+    (sent,) = transport.sent
+    scheme(name, secret or None).verify(sent.headers, sent.body, now=NOON)
+    assert "m1" in sent.headers.values()
+    assert len(sent.headers) == len({each.lower() for each in sent.headers})
+
+
+async def test_twilio_signs_the_url_that_it_is_sent_to() -> None:
+    """With the digest of the body, which is no form, in the query."""
+    transport = FakeTransport()
+    await attempt(transport, make_claim(scheme="twilio", secret="0123456789abcdef"))
+
+    (sent,) = transport.sent
+    assert "bodySHA256=" in sent.url
+    scheme("twilio", "0123456789abcdef").verify(
+        sent.headers, sent.body, now=NOON, url=sent.url
+    )
+
+
+async def test_shopify_has_the_name_of_the_event_as_its_topic() -> None:
+    """Once."""
+    transport = FakeTransport()
+    await attempt(transport, make_claim(scheme="shopify", secret="0123456789abcdef"))
+
+    assert transport.sent[0].headers["x-shopify-topic"] == "order.paid"

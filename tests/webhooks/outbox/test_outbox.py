@@ -21,8 +21,8 @@ from upcall.webhooks._proto.errors import OutboxError
     ("url", "text"),
     [
         ("nonsense", "this is no database URL: give 'sqlite:///outbox.db'"),
-        ("postgresql://me:hidden@host/db", "no outbox for 'postgresql' databases"),
-        ("mysql://host/db", "no outbox for 'mysql' databases: give"),
+        ("mysql://me:hidden@host/db", "no outbox for 'mysql' databases: give"),
+        ("postgresql://me:hidden@host", "names no database"),
         ("sqlite://outbox.db", "has a host or options"),
         ("sqlite:///outbox.db?mode=ro", "has a host or options"),
     ],
@@ -80,7 +80,7 @@ async def test_outbox_can_be_opened_again(tmp_path: Path) -> None:
     await outbox.close()
 
     await outbox.open()
-    found = await outbox.writer.perform(outbox.store.endpoints)
+    found = await outbox.writer.perform(outbox.store.endpoints, now=0.0)
     await outbox.close()
 
     assert [each.id for each in found] == ["one"]
@@ -124,7 +124,9 @@ async def test_secrets_are_sealed_in_the_file(tmp_path: Path) -> None:
         endpoint = make_endpoint(headers={"x-token": "hidden"}, schedule=(0, 1))
         await outbox.open()
         await outbox.writer.perform(outbox.store.add, endpoint, now=1.0)
-        assert await outbox.writer.perform(outbox.store.endpoints) == [endpoint]
+        assert await outbox.writer.perform(outbox.store.endpoints, now=0.0) == [
+            endpoint
+        ]
         await outbox.close()
         data = path.read_bytes()
         found[sealed] = SECRET.encode() in data or b"hidden" in data

@@ -5,13 +5,18 @@ from __future__ import annotations
 __all__ = ()
 
 import logging
+from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from tests.webhooks.fakes import SECRET, make_endpoint
+from tests.webhooks.outbox.conformance.verbs import NOON, add, do
 
 from upcall.errors import OptionError
 from upcall.webhooks._proto.errors import OutboxError
+from upcall.webhooks._proto.schemes import new_secret
 from upcall.webhooks.outbox.seal import Seal
+from upcall.webhooks.outbox.sqlite import SqliteStore
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 SECRETS = {"secret": "whsec_x", "headers": {"a": "b"}}
@@ -72,3 +77,61 @@ def test_key_that_is_none_is_refused(keys: object) -> None:
     """With how to make one."""
     with pytest.raises(OptionError, match=r"Fernet\.generate_key|sequence of keys"):
         Seal(keys)  # type: ignore[arg-type]
+
+
+def make_store(path: Path, *keys: str) -> SqliteStore:
+    """Open a store with these keys."""
+    store = SqliteStore(path, Seal(keys))
+    store.open()
+    return store
+
+
+def test_reseal_needs_the_old_keys_only_once(tmp_path: Path) -> None:
+    """What was in clear is sealed, too; nothing else changes."""
+    path = tmp_path / "outbox.db"
+    clear = make_store(path)
+    add(clear, make_endpoint("a", headers={"x": "y"}), make_endpoint("b"))
+    clear.close()
+    old = make_store(path, OLD)
+    do(old, old.rotate, "b", new_secret(), now=NOON, overlap=60)
+    before = do(old, old.endpoints, now=NOON)
+    changes = do(old, old.changes)
+    old.close()
+    both = make_store(path, NEW, OLD)
+
+    assert do(both, both.reseal) == 2
+
+    both.close()
+    new = make_store(path, NEW)
+    assert do(new, new.endpoints, now=NOON) == before
+    assert do(new, new.changes) == changes
+    assert SECRET not in "".join(sealed(new))
+    new.close()
+
+
+def sealed(store: SqliteStore) -> list[str]:
+    """Return what is stored of the secrets."""
+    with store.connection.begin():
+        found = store.connection.exec_driver_sql("SELECT sealed FROM upcall_endpoint")
+        return [text for (text,) in found]
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"), [((), "there is no key to seal with"), ((NEW,), "no key opens")]
+)
+def test_reseal_that_cannot_be_changes_nothing(
+    tmp_path: Path, keys: tuple[str, ...], text: str
+) -> None:
+    """Without a key, or without the one of before."""
+    path = tmp_path / "outbox.db"
+    old = make_store(path, OLD)
+    add(old, make_endpoint("a"), make_endpoint("b"))
+    before = sealed(old)
+    store = make_store(path, *keys)
+
+    with pytest.raises(OutboxError, match=text):
+        do(store, store.reseal)
+
+    assert sealed(old) == before
+    store.close()
+    old.close()

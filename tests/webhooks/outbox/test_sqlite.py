@@ -8,7 +8,7 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import event
 from tests.webhooks.fakes import SECRET, make_endpoint
 from tests.webhooks.outbox.conformance.contract import StoreContract
+from tests.webhooks.outbox.conformance.others import OthersContract
 from tests.webhooks.outbox.conformance.verbs import (
     NOON,
     add,
@@ -58,7 +59,7 @@ class TestInMemory(StoreContract):
         store.close()
 
 
-class TestInFile(StoreContract):
+class TestInFile(StoreContract, OthersContract):
     """The contract, in a file."""
 
     @pytest.fixture
@@ -67,6 +68,18 @@ class TestInFile(StoreContract):
         store = make_store(tmp_path / "outbox.db")
         yield store
         store.close()
+
+    @pytest.fixture
+    def other(self, tmp_path: Path) -> Iterator[SqliteStore]:
+        """Give another one of the same file."""
+        store = make_store(tmp_path / "outbox.db")
+        yield store
+        store.close()
+
+    @pytest.fixture
+    def opener(self, tmp_path: Path) -> Callable[[], SqliteStore]:
+        """Give what opens one more."""
+        return lambda: make_store(tmp_path / "outbox.db")
 
 
 @pytest.fixture
@@ -155,7 +168,7 @@ def test_open_twice_finds_what_was_stored(path: Path) -> None:
 
     again = make_store(path)
 
-    assert do(again, again.endpoints) == [make_endpoint(schedule=(0, 1))]
+    assert do(again, again.endpoints, now=NOON) == [make_endpoint(schedule=(0, 1))]
     assert len(deliveries(again)) == 1
     again.close()
 
@@ -230,10 +243,10 @@ def test_claims_of_a_worker_that_ended_are_taken_back_at_once(path: Path) -> Non
     new = make_store(path)
     lapsed = do(new, new.rescue, now=NOON)
 
-    assert lapsed == 1
+    assert lapsed.number == 1
     assert len(deliveries(new, state=State.CLAIMED)) == 1
     assert len(claim(new, enlist(new)).claims) == 1
-    assert do(new, new.rescue, now=NOON) == 0
+    assert do(new, new.rescue, now=NOON).number == 0
     new.close()
     alive.close()
 

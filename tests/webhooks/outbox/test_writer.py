@@ -44,7 +44,7 @@ class ScriptedStore(SqliteStore):
         self.is_closed = True
         super().close()
 
-    def pause(self) -> None:
+    def stall(self) -> None:
         """Wait in the middle of a transaction, until the gate is opened."""
         self.entered.set()
         self.gate.wait(20)
@@ -100,7 +100,7 @@ async def held(store: ScriptedStore, writer: Writer) -> AsyncIterator[None]:
     store.entered.clear()
 
     async with create_task_group() as group:
-        group.start_soon(writer.perform, store.pause)
+        group.start_soon(writer.perform, store.stall)
         await anyio.to_thread.run_sync(store.entered.wait, 20)
         yield
         store.gate.set()
@@ -293,7 +293,7 @@ async def test_cancelled_waiter_is_done_when_it_had_been_taken() -> None:
         store.entered.clear()
 
         async with create_task_group() as group:
-            group.start_soon(writer.perform, store.pause)
+            group.start_soon(writer.perform, store.stall)
             await anyio.to_thread.run_sync(store.entered.wait, 20)
             group.cancel_scope.cancel()
 
@@ -352,7 +352,7 @@ def test_loop_that_ended_is_no_trouble_for_others() -> None:
 
     async def give_up() -> None:
         async with create_task_group() as group:
-            group.start_soon(writer.perform, store.pause)
+            group.start_soon(writer.perform, store.stall)
             await anyio.to_thread.run_sync(store.entered.wait, 20)
             group.cancel_scope.cancel()
 

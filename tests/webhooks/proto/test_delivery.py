@@ -24,6 +24,7 @@ from upcall.webhooks._proto.delivery import (
 
 ARROWS = {
     (None, "fan out", "waiting"),
+    (None, "bury", "dead"),
     ("waiting", "claim", "claimed"),
     ("waiting", "deliver", "delivered"),
     ("waiting", "cancel", "cancelled"),

@@ -68,6 +68,43 @@ def test_endpoint_makes_an_id() -> None:
         ({"schedule": ()}, "schedule"),
         ({"schedule": (0, -1)}, "-1"),
         ({"metadata": {"a": 1}}, "texts by name"),
+        ({"url": 3}, "url=3: give a text"),
+        ({"description": None}, "description=None: give a text"),
+        ({"paused": 1}, "paused=1: give True or False"),
+        ({"enabled": "no"}, "enabled='no': give True or False"),
+        ({"ordered": None, "concurrency": 1}, "ordered=None"),
+        ({"tenant": ""}, "tenant=''"),
+        ({"tenant": "t" * 201}, "1 to 200"),
+        ({"tenant": "a\nb"}, "printable"),
+        ({"version": 0}, "version=0: give a whole number from 1 on"),
+        ({"version": 2**31}, "version=2147483648"),
+        ({"version": True}, "version=True"),
+        ({"version": 1.0}, "version=1.0"),
+        ({"format": "xml"}, "format='xml': use one of 'standard'"),
+        ({"format": "cloudevents"}, "needs source="),
+        ({"format": "cloudevents-binary"}, "needs source="),
+        ({"source": ""}, "source=''"),
+        ({"source": "a b"}, "source='a b'"),
+        ({"source": "%zz"}, "source='%zz'"),
+        ({"source": "/" * 2001}, "source="),
+        ({"source": 3}, "source=3"),
+        ({"rate": 0}, "rate=0: give requests per second"),
+        ({"rate": -1.0}, "rate=-1.0"),
+        ({"rate": 1e-9}, "rate=1e-09"),
+        ({"rate": 1e9}, "rate=1000000000.0"),
+        ({"rate": float("nan")}, "rate=nan"),
+        ({"rate": True}, "rate=True"),
+        ({"rate": "fast"}, "endpoint 'ep'"),
+        ({"ordered": True, "concurrency": 2}, "ordered=True with concurrency=2"),
+        ({"filter": {"$nope": 1}}, "filter="),
+        ({"secret": [SECRET] * 11}, "has 11 secrets: give 10 at most"),
+        ({"scheme": "none"}, "takes no secret"),
+        ({"headers": {"ce-id": "1"}}, "set by Upcall"),
+        ({"headers": {"X-Shopify-Topic": "1"}}, "set by Upcall"),
+        (
+            {"scheme": "bearer", "secret": "s" * 20, "headers": {"Authorization": "x"}},
+            "set by Upcall",
+        ),
     ],
 )
 def test_endpoint_that_is_wrong_is_refused(changes: dict[str, Any], text: str) -> None:
@@ -76,6 +113,71 @@ def test_endpoint_that_is_wrong_is_refused(changes: dict[str, Any], text: str) -
 
     with pytest.raises(EndpointError, match=text):
         check_endpoint(endpoint)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tenant": "t"},
+        {"version": 1},
+        {"format": "raw"},
+        {"format": "cloudevents", "source": "https://example.com/orders?a=%20#b"},
+        {"format": "cloudevents-binary", "source": "/"},
+        {"rate": 1 / 86_400},
+        {"rate": 10_000},
+        {"ordered": True},
+        {"ordered": True, "concurrency": 1},
+        {"headers": {"Authorization": "Bearer x"}},
+        {"scheme": "none", "secret": ""},
+        {"scheme": "none", "secret": ()},
+        {"scheme": "twilio", "secret": "s" * 32},
+        {"filter": {"a": {"$in": [1]}}},
+        {"paused": True, "enabled": False},
+    ],
+)
+def test_endpoint_of_every_kind_is_taken(changes: dict[str, Any]) -> None:
+    """At the edges of what is allowed."""
+    check_endpoint(make_endpoint(**changes))
+
+
+def test_endpoint_that_is_ordered_sends_one_at_a_time() -> None:
+    """Without being told so."""
+    assert make_endpoint(ordered=True).concurrency == 1
+
+
+def test_endpoint_with_one_secret_in_a_list_has_one_secret() -> None:
+    """It is shown and compared in one way."""
+    assert make_endpoint(secret=[SECRET]) == make_endpoint(secret=SECRET)
+
+
+def test_endpoint_cannot_be_changed() -> None:
+    """What was checked is what is stored: a filter is copied, however deep."""
+    inner = [1]
+    endpoint = make_endpoint(filter={"a": {"$in": inner}}, metadata={"a": "b"})
+
+    inner.append(2)
+
+    assert endpoint.filter == {"a": {"$in": [1]}}
+
+    for mapping in (endpoint.filter, endpoint.metadata, endpoint.headers):
+        with pytest.raises(TypeError):
+            mapping["a"] = 1  # type: ignore[index]
+
+
+@pytest.mark.parametrize("kind", [3, "text", ["a"]])
+def test_filter_that_is_no_object_is_refused_when_it_is_made(kind: Any) -> None:
+    """Whatever it is."""
+    with pytest.raises(EndpointError, match="filter= takes an object"):
+        make_endpoint(filter=kind)
+
+
+def test_filter_that_holds_itself_is_refused() -> None:
+    """With an error of ours."""
+    itself: dict[str, Any] = {}
+    itself["a"] = itself
+
+    with pytest.raises(EndpointError, match="nested too deeply"):
+        make_endpoint(filter=itself)
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,22 @@ from __future__ import annotations
 __all__ = ("Keeping",)
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from upcall._events.envelope import Envelope
-from upcall._events.event import version_of
 from upcall._loops.loop import Loop
+from upcall.keys import RESERVED
 from upcall.webhooks._proto.endpoint import Endpoint, hears
-from upcall.webhooks._proto.errors import BridgeClosedError, PayloadError
-from upcall.webhooks._proto.message import Message
+from upcall.webhooks._proto.errors import BridgeClosedError
+from upcall.webhooks._proto.news import News
 from upcall.webhooks.clock import Clock
 from upcall.webhooks.codec import Codec
 from upcall.webhooks.outbox.contract import Keep, Kept
 from upcall.webhooks.outbox.outbox import Outbox
+
+from .accepting import accept
+
+_OURS: Final = f"{RESERVED}."
 
 
 class Keeping:
@@ -33,6 +37,8 @@ class Keeping:
         max_payload: the largest payload as JSON, in bytes.
         kept: called when there is something new to deliver. From any thread.
         failed: takes the error of an event that was queued and could not be stored.
+        tenant: tells whose an event is; None if there are no tenants. What it raises
+            comes out of the emission, which is then not stored.
     """
 
     def __init__(
@@ -45,6 +51,7 @@ class Keeping:
         max_payload: int,
         kept: Callable[[], object],
         failed: Callable[[Exception, Envelope[Any]], object],
+        tenant: Callable[[Envelope[Any]], str | None] | None = None,
     ) -> None:
         self._outbox = outbox
         self._loop = loop
@@ -53,6 +60,7 @@ class Keeping:
         self._max_payload = max_payload
         self._kept = kept
         self._failed = failed
+        self._tenant = tenant
         self._closed = False
         self._endpoints: Sequence[Endpoint] = ()
         self._changes = 0
@@ -78,7 +86,7 @@ class Keeping:
         if changes == self._changes:
             return False
 
-        self._endpoints = await perform(store.endpoints)
+        self._endpoints = await perform(store.endpoints, now=self._clock.now())
         self._changes = changes
         return True
 
@@ -93,10 +101,15 @@ class Keeping:
 
         Raises:
             BridgeClosedError: the bridge has been left.
-            PayloadError: the payload is no JSON, or too large.
+            PayloadError: the payload is no JSON, or too large, or has a downgrade that
+                failed.
+            OptionError: what was told as its tenant cannot be one.
             ConflictError: the id is in use for another event.
             OutboxError: it could not be stored.
         """
+        if _about_news(envelope):
+            return
+
         keep = self._accept(envelope)
         store = self._outbox.store
         self._done(await self._outbox.writer.perform_in_bulk(store.keep, keep))
@@ -106,9 +119,14 @@ class Keeping:
 
         Raises:
             BridgeClosedError: the bridge has been left.
-            PayloadError: the payload is no JSON, or too large.
+            PayloadError: the payload is no JSON, or too large, or has a downgrade that
+                failed.
+            OptionError: what was told as its tenant cannot be one.
             OutboxError: the outbox takes nothing any more.
         """
+        if _about_news(envelope):
+            return
+
         keep = self._accept(envelope)
 
         def done(result: Kept | Exception) -> None:
@@ -128,26 +146,24 @@ class Keeping:
                 "accepted: leave the bridge after whoever emits"
             )
 
-        message = Message(
-            id=envelope.id,
-            name=envelope.name,
-            time=envelope.time,
-            data=self._encode(envelope),
-            version=version_of(envelope.payload),
+        return accept(
+            envelope,
+            tenant=None if self._tenant is None else self._tenant(envelope),
+            now=self._clock.now(),
+            codec=self._codec,
+            max_payload=self._max_payload,
         )
-        return Keep(message=message, now=self._clock.now())
-
-    def _encode(self, envelope: Envelope[Any]) -> bytes:
-        data = self._codec.encode(envelope.payload)
-
-        if len(data) > self._max_payload:
-            raise PayloadError(
-                f"the payload of {envelope.name!r} is {len(data)} bytes as JSON, and "
-                f"{self._max_payload} are allowed: send less, or raise max_payload="
-            )
-
-        return data
 
     def _done(self, kept: Kept) -> None:
         if kept.deliveries and kept.new:
             self._kept()
+
+
+def _about_news(envelope: Envelope[Any]) -> bool:
+    """Tell whether it is what was found out by delivering what was found out.
+
+    That is heard on the bus and sent nowhere: two endpoints that fail, each of which
+    asked to be told of the other, would have us send for ever.
+    """
+    news = envelope.payload
+    return isinstance(news, News) and (news.event or "").startswith(_OURS)

@@ -11,12 +11,18 @@ import attrs
 from upcall._events.event import name_of
 from upcall.webhooks._proto.endpoint import Endpoint, check_endpoint
 from upcall.webhooks._proto.errors import BlockedError, EndpointError, PayloadError
+from upcall.webhooks._proto.formats import needs_source
 from upcall.webhooks.codec import Codec
 from upcall.webhooks.transport.guard import Guard
 
 
 def complete_endpoint(
-    endpoint: Endpoint, *, schedule: Sequence[float], codec: Codec, guard: Guard
+    endpoint: Endpoint,
+    *,
+    schedule: Sequence[float],
+    codec: Codec,
+    guard: Guard,
+    source: str | None = None,
 ) -> Endpoint:
     """Return the endpoint as it can be stored: classes as names, with a schedule.
 
@@ -25,24 +31,26 @@ def complete_endpoint(
         schedule: for an endpoint without one.
         codec: has to be able to carry the event classes.
         guard: judges the URL.
+        source: for an endpoint whose format needs one and that has none.
 
     Raises:
         EndpointError: if something about it is wrong, with what to do.
     """
+    if not isinstance(endpoint, Endpoint):
+        raise EndpointError(f"{endpoint!r} is no endpoint: give an Endpoint(...)")
+
     whole = attrs.evolve(
         endpoint,
         events=[_name(endpoint, key, codec) for key in endpoint.events],
         schedule=schedule if endpoint.schedule is None else endpoint.schedule,
+        source=endpoint.source or (source if needs_source(endpoint.format) else None),
     )
     check_endpoint(whole)
 
     try:
         guard.check(whole.url)
     except BlockedError as error:
-        raise EndpointError(
-            f"endpoint {whole.id!r}: {error}; a Guard(allow=...) of your own can let "
-            "it pass"
-        ) from error
+        raise EndpointError(f"endpoint {whole.id!r}: {error}") from error
 
     return whole
 

@@ -12,8 +12,8 @@ from anyio.abc import TaskGroup, TaskStatus
 from upcall._loops.loop import Loop
 from upcall.webhooks.transport.post import PostTransport
 
+from .deliverer import Deliverer
 from .keeping import Keeping
-from .worker import Worker
 
 
 class Running:
@@ -31,11 +31,11 @@ class Running:
         self.keeping = keeping
         self.transport = transport
         self.loop = loop
-        self.worker: Worker | None = None
+        self.worker: Deliverer | None = None
         self._group: TaskGroup | None = None
 
     async def start(
-        self, worker: Worker | None, watch: Callable[[], Awaitable[None]]
+        self, worker: Deliverer | None, watch: Callable[[], Awaitable[None]]
     ) -> None:
         """Start the worker, if there is one, and the watch.
 
@@ -85,7 +85,7 @@ class Running:
 
 
 async def _work(
-    worker: Worker, group: TaskGroup, *, task_status: TaskStatus[None]
+    worker: Deliverer, group: TaskGroup, *, task_status: TaskStatus[None]
 ) -> None:
     """Run the worker; its end is the end of all that runs beside it."""
     await worker.run(task_status=task_status)

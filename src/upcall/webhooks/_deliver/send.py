@@ -17,10 +17,10 @@ from upcall.webhooks._proto.answer import Answer, TransportError
 from upcall.webhooks._proto.delivery import Attempt
 from upcall.webhooks._proto.endpoint import Endpoint
 from upcall.webhooks._proto.errors import BlockedError
+from upcall.webhooks._proto.formats import render
 from upcall.webhooks._proto.mask import MASK, mask_headers, mask_url
-from upcall.webhooks._proto.message import headers_for, standard_body
 from upcall.webhooks._proto.schedule import DEFAULT
-from upcall.webhooks._proto.schemes import Scheme, scheme
+from upcall.webhooks._proto.schemes import Scheme, scheme, sent_to
 from upcall.webhooks._proto.verdict import Bury, Decision, Verdict, decide, judge
 from upcall.webhooks.clock import Clock
 from upcall.webhooks.outbox.contract import Claim, Outcome
@@ -38,8 +38,9 @@ _Found: TypeAlias = Answer | TransportError | BlockedError
 
 @attrs.frozen
 class _Request:
-    """What is sent, and how it is shown on record."""
+    """What is sent where, and how it is shown on record."""
 
+    url: str
     headers: _Headers
     shown: _Headers
     body: bytes
@@ -83,7 +84,7 @@ class Sender:
         except OptionError as error:
             found: _Found = BlockedError(f"it cannot be signed: {error}")
             verdict: Verdict = Bury(reason=str(found))
-            request = _Request((), (), b"")
+            request = _Request(claim.endpoint.url, (), (), b"")
         else:
             found = await self._post(claim, request)
             verdict = judge(found, now=self._clock.now())
@@ -106,17 +107,26 @@ class Sender:
     def _sign(self, claim: Claim, *, now: float) -> _Request:
         endpoint, message = claim.endpoint, claim.message
         prepared = self._prepare(endpoint)
-        body = standard_body(message)
-        signed = tuple(
-            prepared.signer.sign(
-                body, id=message.id, timestamp=now, url=endpoint.url
-            ).items()
+        rendered = render(
+            message,
+            format=claim.format,
+            scheme=endpoint.scheme,
+            source=endpoint.source,
         )
-        common = headers_for(message, scheme=endpoint.scheme)
+        url = sent_to(endpoint.scheme, endpoint.url, rendered.body)
+        names = {name.lower() for name, _ in rendered.headers}
+        signed = tuple(
+            (name, value)
+            for name, value in prepared.signer.sign(
+                rendered.body, id=message.id, timestamp=now, url=url
+            ).items()
+            if name.lower() not in names  # a stand-in for what we know better
+        )
         return _Request(
-            headers=(*common, *prepared.headers, *signed),
-            shown=(*common, *prepared.shown, *mask_headers(signed)),
-            body=body,
+            url=url,
+            headers=(*rendered.headers, *prepared.headers, *signed),
+            shown=(*rendered.headers, *prepared.shown, *mask_headers(signed)),
+            body=rendered.body,
         )
 
     def _prepare(self, endpoint: Endpoint) -> _Prepared:
@@ -139,7 +149,7 @@ class Sender:
 
         try:
             return await self._transport.post(
-                endpoint.url,
+                request.url,
                 headers=request.headers,
                 body=request.body,
                 timeout=endpoint.timeout,
@@ -150,7 +160,12 @@ class Sender:
             # A transport of somebody else's that breaks its contract: it must not end
             # the worker, and the delivery is tried again.
             _LOG.exception(
-                "the transport failed", extra={"upcall_delivery": claim.delivery}
+                "the transport failed: event %s, message %s, endpoint %s, delivery %s",
+                claim.message.name,
+                claim.message.id,
+                endpoint.id,
+                claim.delivery,
+                extra={"upcall_delivery": claim.delivery},
             )
             return TransportError("broken", f"{type(error).__name__}: {error}")
 
@@ -180,7 +195,7 @@ def _record(
         worker=claim.worker,
         started=datetime.fromtimestamp(started, UTC),
         duration=max(0.0, ended - started),
-        url=mask_url(claim.endpoint.url),
+        url=mask_url(request.url),
         request_headers=request.shown,
         status=answer.status if answer else None,
         error=None if answer else _clean(str(found)),

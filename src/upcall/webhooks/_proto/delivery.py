@@ -90,14 +90,17 @@ TABLE: Final[tuple[Rule, ...]] = (
         Move.FAN_OUT,
         (None,),
         _S.WAITING,
-        "the endpoint is enabled and a key of it matches",
-        "due after the first delay of the schedule",
+        "the endpoint is enabled, hears the tenant and the name, and its filter "
+        "matches",
+        "due after the first delay of the schedule; version and format pinned",
     ),
     Rule(
         Move.CLAIM,
         (_S.WAITING,),
         _S.CLAIMED,
-        "due; the endpoint is neither disabled nor paused, and has room in its window",
+        "due; the endpoint is neither disabled nor paused, and has room in its window "
+        "and in its rate; of an ordered one, the oldest that is not finished, and no "
+        "older message waits for its fan-out",
         "fence + 1, attempts + 1, a lease",
     ),
     Rule(
@@ -112,28 +115,32 @@ TABLE: Final[tuple[Rule, ...]] = (
         (_S.CLAIMED, _S.WAITING),
         _S.DELIVERED,
         "fence; answered 2xx (late too, if it was not claimed again)",
-        "the window doubles",
+        "the window doubles; the endpoint fails no more, and webhook.recovered is told "
+        "if it had been told that it does",
     ),
     Rule(
         Move.RETRY,
         (_S.CLAIMED,),
         _S.WAITING,
         "fence; not delivered, and attempts are left",
-        "due by schedule and hint; the window falls to 1, the endpoint pauses",
+        "due by schedule and hint; the window falls to 1, the endpoint pauses, and "
+        "fails since then; the fourth failure is told (webhook.failing), five days of "
+        "nothing else disable the endpoint (webhook.disabled)",
     ),
     Rule(
         Move.BURY,
-        (_S.CLAIMED,),
+        (_S.CLAIMED, None),
         _S.DEAD,
-        "fence; no attempt left, a refused literal, 410, or it cannot be signed",
-        "a reason; the window falls to 1; 410 disables the endpoint",
+        "fence; no attempt left, a refused literal, 410, or it cannot be signed; when "
+        "it is fanned out: there is no version of the event that the endpoint takes",
+        "a reason; webhook.exhausted; the endpoint as after a retry; 410 disables it",
     ),
     Rule(
         Move.LAPSE,
         (_S.CLAIMED,),
         _S.WAITING,
         "the lease is over or its worker gone (with no attempt left: bury)",
-        "due now, the fence kept",
+        "due now, the fence kept; nothing is held against the endpoint",
     ),
     Rule(
         Move.CANCEL,
@@ -147,14 +154,15 @@ TABLE: Final[tuple[Rule, ...]] = (
         (_S.DELIVERED, _S.DEAD, _S.CANCELLED),
         _S.WAITING,
         "the endpoint exists",
-        "a new delivery of the same message, due now; the old one stays",
+        "a new delivery of the same message, due now, in the same version and format, "
+        "outside of any order; the old one stays",
     ),
     Rule(
         Move.PRUNE,
         (_S.DELIVERED, _S.DEAD, _S.CANCELLED),
         None,
-        "old enough, and so is every other delivery of the message",
-        "the message goes too",
+        "old enough (a dead one longer), and so is every other delivery of the message",
+        "the message goes too, with all deliveries and attempts",
     ),
 )
 """Every move there is."""
@@ -211,6 +219,12 @@ class Delivery:
 
     endpoint: str
     """The id of the endpoint."""
+
+    tenant: str | None = None
+    """Whose message it is."""
+
+    version: int = 1
+    """The version of the event that is sent."""
 
     state: State
     attempts: int

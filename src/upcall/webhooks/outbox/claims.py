@@ -1,125 +1,39 @@
-"""Claims: whose turn it is, how many each may have, and who comes back."""
+"""Claims: whose turn it is, how many each may have, and giving them back."""
 
-# Rule 1: endpoints take turns. The cursor is the endpoint that was served last; whoever
-#   has no room, no due delivery or a pause is passed over and costs one look at an
-#   index, however much waits for it.
-# Rule 2: how many of an endpoint are in flight is counted in the transaction that
-#   claims: the limit holds over all workers.
-# Rule 3: a claim that lapses keeps its fence, so a late answer of 2xx still counts if
-#   nobody has claimed the delivery again.
+# Rule 1: endpoints take turns. The cursor is the endpoint that was served last.
+# Rule 2: how many of an endpoint are in flight, and its rate, are read and written
+#   under the lock of its row, in the transaction that claims; see `due`.
+# Rule 3: an endpoint's row is written only if it has a rate.
+# Rule 4: a claim that is given back has spent its share of the rate all the same. To
+#   give that back, too, could let two requests go at once.
 
 from __future__ import annotations
 
-__all__ = ("Claims", "give_back", "lapse_expired", "lapse_of")
+__all__ = ("Claims", "give_back")
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 
-from sqlalchemy import (
-    Boolean,
-    ColumnElement,
-    Connection,
-    bindparam,
-    case,
-    exists,
-    func,
-    null,
-    or_,
-    select,
-    text,
-    update,
-)
+import attrs
+from sqlalchemy import Connection, bindparam, null, select, text, update
 
-from upcall.webhooks._proto.delivery import Move, State, sources
+from upcall.webhooks._proto.delivery import Move, sources
 from upcall.webhooks._proto.message import Message
+from upcall.webhooks._proto.rate import Rate
 
 from .contract import LEASE_MARGIN, Claim, Turn
-from .endpoints import Register, Registered
+from .due import DUE, HEAD, NEXT_DUE, PAGE, READY, REPLAYS, STANDING
+from .endpoints import Register
 from .prepared import Prepared
-from .rows import AnyRow, from_ms, to_ms
-from .schema import delivery, endpoint, in_state, message
+from .renderings import read_messages
+from .rows import AnyRow, to_ms
+from .schema import delivery, endpoint, in_state
+from .workers import is_enlisted, lock_endpoints
 
-_PAGE: Final = 200
-_WAITING: Final = in_state(*sources(Move.CLAIM))
-_CLAIMED: Final = in_state(*sources(Move.LAPSE))
+_HIGHEST: Final = 2**62
+_AGAIN: Final = 0.05
+"""Seconds after which we look again at what somebody else had locked."""
 
-_FLYING: Final = (
-    select(delivery.c.endpoint_id, func.count().label("number"))
-    .where(_CLAIMED)
-    .group_by(delivery.c.endpoint_id)
-    .subquery()
-)
-# Counted once for all endpoints, over what is claimed now, which is never much. Counted
-# for each endpoint, SQLite would look at all deliveries it ever had.
-_IN_FLIGHT: Final = func.coalesce(_FLYING.c.number, 0)
-_ENDPOINTS: Final = endpoint.outerjoin(_FLYING, _FLYING.c.endpoint_id == endpoint.c.id)
-_FIRST_DUE: Final = (
-    select(func.min(delivery.c.due_at))
-    .where(delivery.c.endpoint_id == endpoint.c.id, _WAITING)
-    .scalar_subquery()
-)
-_OPEN: Final = (
-    endpoint.c.enabled,
-    endpoint.c.removed_at.is_(None),
-    or_(endpoint.c.proven, bindparam("unproven", type_=Boolean)),
-    endpoint.c.size > _IN_FLIGHT,
-)
-_READY: Final = Prepared(
-    select(
-        endpoint.c.id,
-        endpoint.c.proven,
-        (endpoint.c.size - _IN_FLIGHT).label("room"),
-    )
-    .select_from(_ENDPOINTS)
-    .where(
-        *_OPEN,
-        endpoint.c.paused_until <= bindparam("now"),
-        endpoint.c.id > bindparam("low"),
-        endpoint.c.id <= bindparam("high"),
-        exists().where(
-            delivery.c.endpoint_id == endpoint.c.id,
-            _WAITING,
-            delivery.c.due_at <= bindparam("now"),
-        ),
-    )
-    .order_by(endpoint.c.id)
-    .limit(_PAGE)
-)
-_LATER: Final = (
-    select(endpoint.c.paused_until, _FIRST_DUE.label("due"))
-    .select_from(_ENDPOINTS)
-    .where(*_OPEN)
-    .subquery()
-)
-_NEXT_DUE: Final = Prepared(
-    select(
-        func.min(
-            case(
-                (_LATER.c.paused_until > _LATER.c.due, _LATER.c.paused_until),
-                else_=_LATER.c.due,
-            )
-        )
-    )
-)
-_DUE: Final = Prepared(
-    select(
-        delivery.c.id,
-        delivery.c.endpoint_id,
-        delivery.c.message_id,
-        delivery.c.fence,
-        delivery.c.attempts,
-    )
-    .where(
-        delivery.c.endpoint_id == bindparam("endpoint"),
-        _WAITING,
-        delivery.c.due_at <= bindparam("now"),
-    )
-    .order_by(delivery.c.due_at, delivery.c.id)
-    .limit(bindparam("room"))
-)
-_MESSAGES: Final = select(message).where(
-    message.c.id.in_(bindparam("ids", expanding=True))
-)
 _CLAIM: Final = Prepared(
     update(delivery)
     .where(delivery.c.id == bindparam("number"))
@@ -131,17 +45,20 @@ _CLAIM: Final = Prepared(
         lease_until=bindparam("until"),
     )
 )
-_FREED: Final[dict[str, Any]] = {
-    "state": State.WAITING.value,
-    "worker": None,
-    "lease_until": None,
-}
+_SPEND: Final = Prepared(
+    update(endpoint)
+    .where(endpoint.c.id == bindparam("number"))
+    .values(rate_at=bindparam("soonest"))
+)
 _GIVE_BACK: Final = Prepared(
     update(delivery)
     .where(
         delivery.c.id == bindparam("number"),
         delivery.c.fence == bindparam("mark"),
         in_state(*sources(Move.GIVE_BACK)),
+        delivery.c.endpoint_id.in_(
+            select(endpoint.c.id).where(endpoint.c.removed_at.is_(None))
+        ),
     )
     .values(
         state=text("'waiting'"),
@@ -150,8 +67,39 @@ _GIVE_BACK: Final = Prepared(
         attempts=text("attempts - 1"),
     )
 )
-_LAPSED: Final = "no answer on record: the worker was gone, or its lease over"
-_HIGHEST: Final = 2**62
+
+
+@attrs.frozen
+class _Moment:
+    """The time, as the store has it."""
+
+    seconds: float
+
+    @property
+    def ms(self) -> int:
+        return to_ms(self.seconds)
+
+    @property
+    def micros(self) -> int:
+        return round(self.seconds * 1_000_000)
+
+
+@attrs.define
+class _Slots:
+    """How many may still be claimed in a turn."""
+
+    free: int
+    unproven: int
+
+    def for_(self, standing: AnyRow) -> int:
+        room: int = standing.room
+        return min(
+            room, self.free if standing.proven else min(self.free, self.unproven)
+        )
+
+    def use(self, standing: AnyRow, number: int) -> None:
+        self.free -= number
+        self.unproven -= 0 if standing.proven else number
 
 
 class Claims:
@@ -171,52 +119,108 @@ class Claims:
         unproven: int,
     ) -> Turn:
         """Claim due deliveries in turn; see `Store.claim`."""
+        if not is_enlisted(connection, worker):
+            return Turn()
+
+        moment, slots = _Moment(now), _Slots(free, unproven)
         picked: list[tuple[AnyRow, bool]] = []
 
-        for ready in self._in_turn(connection, now=to_ms(now), unproven=unproven > 0):
-            limit = min(free, ready.room if ready.proven else min(ready.room, unproven))
-
-            if limit > 0:
-                rows = _due(connection, ready.id, now=to_ms(now), room=limit)
-                picked += [(row, ready.proven) for row in rows]
-                free -= len(rows)
-                unproven -= 0 if ready.proven else len(rows)
-                self._cursor = ready.id
-
-            if free <= 0:
-                break
+        for standing in self._in_turn(connection, moment, slots):
+            # One that was added since the register was read has to wait for a turn.
+            if standing.id in register.by_number:
+                rows = _take(connection, standing, moment, most=slots.for_(standing))
+                picked += [(row, standing.proven) for row in rows]
+                slots.use(standing, len(rows))
+                self._cursor = standing.id if rows else self._cursor
 
         claims = _claim(connection, register, worker, picked, now=now)
-        due = _next_due(connection, unproven=unproven > 0) if free > 0 else None
+        due = _next_due(connection, moment, slots) if slots.free > 0 else None
         return Turn(claims=claims, next_due=due)
 
     def _in_turn(
-        self, connection: Connection, *, now: int, unproven: bool
+        self, connection: Connection, moment: _Moment, slots: _Slots
     ) -> Iterator[AnyRow]:
         """Give the endpoints that can be served, beginning after the cursor."""
         start = self._cursor
 
         for low, high in ((start, _HIGHEST), (0, start)):
-            while True:
-                given = {"now": now, "unproven": unproven, "low": low, "high": high}
-                rows = _READY.all(connection, given)
-                yield from rows
+            last: int | None = low
 
-                if len(rows) < _PAGE:
-                    break
+            while last is not None and slots.free > 0:
+                found = _lock(connection, moment, slots, low=last, high=high)
+                last = found[-1] if found else None
+                yield from _standing(connection, found)
 
-                low = rows[-1].id  # noqa: PLW2901 (the next page begins there)
+
+def _lock(
+    connection: Connection, moment: _Moment, slots: _Slots, *, low: int, high: int
+) -> list[int]:
+    """Lock the next endpoints that seem to have something to claim."""
+    given = {
+        "now": moment.ms,
+        "micros": moment.micros,
+        "unproven": slots.unproven > 0,
+        "low": low,
+        "high": high,
+        "page": min(PAGE, slots.free),
+    }
+    return [row.id for row in READY.all(connection, given)]
+
+
+def _standing(connection: Connection, numbers: Sequence[int]) -> Sequence[AnyRow]:
+    """Read how locked endpoints stand now."""
+    if not numbers:
+        return ()
+
+    full = [*numbers, *(0 for _ in range(PAGE - len(numbers)))]
+    return STANDING.all(connection, {f"n{n}": each for n, each in enumerate(full)})
+
+
+def _take(
+    connection: Connection, standing: AnyRow, moment: _Moment, *, most: int
+) -> Sequence[AnyRow]:
+    """Return what one endpoint gets, and write down what that takes of its rate."""
+    rate = None if standing.rate is None else Rate.of(standing.rate)
+
+    if rate is not None:
+        most = min(most, rate.allowed(standing.rate_at, now=moment.micros))
+
+    if most <= 0:
+        return ()
+
+    rows = _due(connection, standing, moment, most=most)
+
+    if rate is not None and rows:
+        soonest = rate.spend(standing.rate_at, len(rows), now=moment.micros)
+        _SPEND.for_each(connection, [{"number": standing.id, "soonest": soonest}])
+
+    return rows
 
 
 def _due(
-    connection: Connection, number: int, *, now: int, room: int
+    connection: Connection, standing: AnyRow, moment: _Moment, *, most: int
 ) -> Sequence[AnyRow]:
-    return _DUE.all(connection, {"endpoint": number, "now": now, "room": room})
+    given = {"endpoint": standing.id, "now": moment.ms}
+
+    if not standing.ordered:
+        return DUE.all(connection, {**given, "room": most})
+
+    replays = REPLAYS.all(connection, {**given, "room": most})
+    rows = [*HEAD.all(connection, given), *replays]
+    return sorted(rows, key=lambda row: (row.due_at, row.id))[:most]
 
 
-def _next_due(connection: Connection, *, unproven: bool) -> float | None:
-    due = _NEXT_DUE.first(connection, {"unproven": unproven})
-    return None if due is None else due / 1000
+def _next_due(connection: Connection, moment: _Moment, slots: _Slots) -> float | None:
+    given = {"micros": moment.micros, "unproven": slots.unproven > 0}
+    (row,) = NEXT_DUE.all(connection, given)
+    known = [due / 1_000_000 for due in row if due is not None]
+
+    if not known:
+        return None
+
+    # What is due and was not claimed is locked by somebody else just now.
+    due = min(known)
+    return due if due > moment.seconds else moment.seconds + _AGAIN
 
 
 def _claim(
@@ -231,7 +235,7 @@ def _claim(
     if not picked:
         return ()
 
-    entries = [register.by_number[row.endpoint_id].endpoint for row, _ in picked]
+    entries = [register.by_number[row.endpoint_id].at(now) for row, _ in picked]
     _CLAIM.for_each(
         connection,
         [
@@ -243,7 +247,9 @@ def _claim(
             for (row, _), entry in zip(picked, entries, strict=True)
         ],
     )
-    messages = _read_messages(connection, {row.message_id for row, _ in picked})
+    messages = read_messages(
+        connection, {(row.message_id, row.version) for row, _ in picked}
+    )
 
     return tuple(
         Claim(
@@ -252,86 +258,28 @@ def _claim(
             attempt=row.attempts + 1,
             worker=worker,
             proven=proven,
-            message=messages[row.message_id],
+            message=_seen_as(messages[row.message_id, row.version], row.uid),
+            format=row.format,
             endpoint=entry,
         )
         for (row, proven), entry in zip(picked, entries, strict=True)
     )
 
 
-def _read_messages(
-    connection: Connection, numbers: Iterable[int]
-) -> dict[int, Message]:
-    rows = connection.execute(_MESSAGES, {"ids": list(numbers)})
-    return {
-        row.id: Message(
-            id=row.uid,
-            name=row.name,
-            version=row.version,
-            time=from_ms(row.time),
-            data=row.data,
-        )
-        for row in rows
-    }
+def _seen_as(message: Message, uid: str | None) -> Message:
+    return message if uid is None else attrs.evolve(message, id=uid)
 
 
 def give_back(connection: Connection, claims: Sequence[Claim]) -> None:
-    """Undo claims for which no request was sent; see `Store.give_back`."""
+    """Undo claims for which no request was sent; see `Store.give_back`.
+
+    One of an endpoint that was removed meanwhile is left to lapse, which cancels it.
+    """
+    numbers = [claim.delivery for claim in claims]
+    whose = select(delivery.c.endpoint_id).where(delivery.c.id.in_(numbers))
+    lock_endpoints(connection, endpoint.c.id.in_(whose))
+    ordered = sorted(claims, key=lambda claim: claim.delivery)
     _GIVE_BACK.for_each(
         connection,
-        [{"number": claim.delivery, "mark": claim.fence} for claim in claims],
+        [{"number": claim.delivery, "mark": claim.fence} for claim in ordered],
     )
-
-
-def lapse_expired(connection: Connection, register: Register, *, now: float) -> int:
-    """Let the claims lapse whose leases are over; return how many there were."""
-    over = delivery.c.lease_until <= to_ms(now)
-    return _lapse(connection, register, over, now=now)
-
-
-def lapse_of(
-    connection: Connection, register: Register, workers: Collection[int], *, now: float
-) -> int:
-    """Let the claims of these workers lapse; return how many there were."""
-    if not workers:
-        return 0
-
-    return _lapse(connection, register, delivery.c.worker.in_(workers), now=now)
-
-
-def _lapse(
-    connection: Connection,
-    register: Register,
-    which: ColumnElement[bool],
-    *,
-    now: float,
-) -> int:
-    columns = (delivery.c.id, delivery.c.endpoint_id, delivery.c.attempts)
-    rows = connection.execute(select(*columns).where(_CLAIMED, which)).all()
-
-    for row in rows:
-        entry = register.by_number.get(row.endpoint_id)
-        connection.execute(
-            update(delivery)
-            .where(delivery.c.id == row.id)
-            .values(_lapsed(entry, row.attempts, now=to_ms(now)))
-        )
-
-    return len(rows)
-
-
-def _lapsed(entry: Registered | None, attempts: int, *, now: int) -> dict[str, Any]:
-    """Return what changes: wait again, or end if no attempt or no endpoint is left."""
-    if entry is None:
-        reason = "the endpoint was removed"
-        return _FREED | _ended(State.CANCELLED, reason, now=now)
-
-    if attempts >= len(entry.schedule):
-        reason = f"no attempt left of {len(entry.schedule)}; the last one: {_LAPSED}"
-        return _FREED | _ended(State.DEAD, reason, now=now)
-
-    return _FREED | {"due_at": now, "reason": _LAPSED}
-
-
-def _ended(state: State, reason: str, *, now: int) -> dict[str, Any]:
-    return {"state": state.value, "reason": reason, "finished_at": now}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ("Outbox",)
+__all__ = ("KEEP", "KEEP_DEAD", "Outbox")
 
 import threading
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +23,19 @@ from .sqlite import Processes, SqliteStore
 from .writer import Writer
 
 _HELP: Final = (
-    "give 'sqlite:///outbox.db' (a file), or 'sqlite://' (in memory, for tests)"
+    "give 'sqlite:///outbox.db' (a file), 'sqlite://' (in memory, for tests), or "
+    "'postgresql://user:password@host/database'"
 )
+_DAY: Final = 24 * 60 * 60.0
+
+KEEP: Final = 30 * _DAY
+"""How long what was delivered or cancelled is kept, in seconds."""
+
+KEEP_DEAD: Final = 90 * _DAY
+"""How long what is dead is kept, in seconds."""
+
+_SQLITE: Final = ("sqlite", "sqlite+pysqlite")
+_POSTGRES: Final = ("postgresql", "postgresql+psycopg", "postgres")
 
 
 class Outbox:
@@ -36,15 +48,24 @@ class Outbox:
     Args:
         url: ``"sqlite:///outbox.db"``, ``"sqlite:////absolute/outbox.db"``, or
             ``"sqlite://"`` for one in memory. A new file is for its owner alone.
+            ``"postgresql://user:password@host/database"`` for one in PostgreSQL, which
+            needs the extra ``postgres``.
         keys: Fernet keys that seal the secrets and header values of endpoints, the
             newest first; every one of them opens what it sealed. Without keys they are
             stored in clear.
         processes: ``"many"`` (the default) may use a file at once. ``"one"`` refuses
-            all others while it is open; before SQLite 3.51.3 that is faster.
+            all others while it is open; before SQLite 3.51.3 that is faster. Nothing to
+            PostgreSQL, which always serves many.
+        keep: how many seconds a delivery stays on record after it was delivered or
+            cancelled, 30 days by default. None is for ever.
+        keep_dead: the same for a dead one, 90 days by default. A message goes when all
+            of its deliveries may.
+        migrate: whether opening it makes the tables, or changes those of an older
+            Upcall. Else it says that ``upcall outbox migrate`` has to.
 
     Raises:
         OutboxError: if the URL is none that we know.
-        OptionError: if a key is none.
+        OptionError: if a key is none, or something else cannot be as it is.
     """
 
     def __init__(
@@ -53,12 +74,17 @@ class Outbox:
         *,
         keys: Sequence[str | bytes] = (),
         processes: Processes = "many",
+        keep: float | None = KEEP,
+        keep_dead: float | None = KEEP_DEAD,
+        migrate: bool = True,
     ) -> None:
         if processes not in ("many", "one"):
             raise OptionError(f"processes={processes!r}: give 'many' or 'one'")
 
+        self._may_migrate = migrate
+        self.keep: Final = _seconds("keep", keep)
+        self.keep_dead: Final = _seconds("keep_dead", keep_dead)
         self._url = _parsed(url)
-        self._path = _path(self._url)
         self._seal = Seal(keys)
         self._processes: Processes = processes
         self._lock = threading.Lock()
@@ -123,12 +149,27 @@ class Outbox:
     def _enter(self) -> tuple[Store, Writer]:
         with self._lock:
             if self._opened is None:
-                store = SqliteStore(self._path, self._seal, processes=self._processes)
+                store = self._make_store()
                 self._opened = store, Writer(store)
                 self._opened[1].start()
 
             self._users += 1
             return self._opened
+
+    def _make_store(self) -> Store:
+        if self._url.drivername in _SQLITE:
+            path = _path(self._url)
+            return SqliteStore(
+                path,
+                self._seal,
+                processes=self._processes,
+                may_migrate=self._may_migrate,
+            )
+
+        # Only who has such a database needs the driver.
+        from .postgres import PostgresStore  # noqa: PLC0415
+
+        return PostgresStore(self._url, self._seal, may_migrate=self._may_migrate)
 
     def _leave(self) -> Writer | None:
         with self._lock:
@@ -142,13 +183,25 @@ class Outbox:
             return writer
 
 
+def _seconds(name: str, given: float | None) -> float | None:
+    number = isinstance(given, int | float) and not isinstance(given, bool)
+
+    if given is not None and not (number and given >= 0):
+        raise OptionError(f"{name}={given!r}: give seconds from 0 on, or None for ever")
+
+    return given
+
+
 def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError:
         raise OutboxError(f"this is no database URL: {_HELP}") from None
 
-    if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
+    if parsed.drivername in _POSTGRES:
+        return _with_driver(parsed)
+
+    if parsed.drivername not in _SQLITE:
         raise OutboxError(
             f"there is no outbox for {parsed.drivername!r} databases: {_HELP}"
         )
@@ -160,6 +213,19 @@ def _parsed(url: str) -> URL:
         )
 
     return parsed
+
+
+def _with_driver(url: URL) -> URL:
+    """Return the URL with our driver; see that it is there."""
+    if find_spec("psycopg") is None:
+        raise OutboxError(
+            "an outbox in PostgreSQL needs psycopg: pip install 'upcall[postgres]'"
+        )
+
+    if not url.database:
+        raise OutboxError(f"{url.render_as_string()!r} names no database: {_HELP}")
+
+    return url.set(drivername="postgresql+psycopg")
 
 
 def _path(url: URL) -> Path | None:

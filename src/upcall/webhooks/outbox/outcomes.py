@@ -1,44 +1,69 @@
-"""Outcomes: attempts written down, deliveries moved on, windows adapted."""
+"""Outcomes: attempts written down, deliveries moved on, endpoints judged by them."""
 
 # Rule 1: an outcome acts only if its fence is the one of the row and the table of moves
 #   has its move. Otherwise the attempt is written down and nothing else changes.
 # Rule 2: rows are read first, decided upon in Python, and written in bulk, with the
 #   fence in the condition once more.
-# Rule 3: an endpoint's row is written only if its window changed.
+# Rule 3: an endpoint's row is written, and locked, only if its window or its health may
+#   change. A healthy endpoint costs nothing here.
+# Rule 4: endpoints are locked before deliveries, and each kind in the order of their
+#   numbers, here as everywhere: so nobody waits for somebody who waits for him.
 
 from __future__ import annotations
 
 __all__ = ("settle_outcomes",)
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
 from sqlalchemy import Connection, bindparam, insert, null, select, update
 
 from upcall.webhooks._proto.delivery import FINISHED, MOVES, Move, State
+from upcall.webhooks._proto.health import Health, Topic
+from upcall.webhooks._proto.news import News
 from upcall.webhooks._proto.window import Window
 
 from .contract import Outcome, Settled
-from .endpoints import Register, disable_endpoint
+from .endpoints import Register, count_change
 from .prepared import Prepared
-from .rows import row_of_attempt, row_of_window, to_ms, window_from_row
+from .rows import (
+    from_ms,
+    health_from_row,
+    row_of_attempt,
+    row_of_health,
+    row_of_window,
+    to_ms,
+    window_from_row,
+)
 from .schema import attempt, delivery, endpoint
 
-_DELIVERIES: Final = select(
-    delivery.c.id,
-    delivery.c.endpoint_id,
-    delivery.c.fence,
-    delivery.c.state,
-    delivery.c.due_at,
-).where(delivery.c.id.in_(bindparam("ids", expanding=True)))
-_WINDOWS: Final = select(
+_DELIVERIES: Final = (
+    select(
+        delivery.c.id,
+        delivery.c.endpoint_id,
+        delivery.c.fence,
+        delivery.c.state,
+        delivery.c.due_at,
+    )
+    .where(delivery.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(delivery.c.id)
+    .with_for_update(key_share=True)
+)
+_STANDINGS: Final = select(
     endpoint.c.id,
     endpoint.c.size,
     endpoint.c.proven,
     endpoint.c.failures,
     endpoint.c.paused_until,
-).where(endpoint.c.id.in_(bindparam("ids", expanding=True)))
+    endpoint.c.failing_since,
+    endpoint.c.alarmed,
+    endpoint.c.disabled_at,
+    endpoint.c.disabled_why,
+).where(
+    endpoint.c.id.in_(bindparam("ids", expanding=True)), endpoint.c.removed_at.is_(None)
+)
+_LOCKED: Final = _STANDINGS.order_by(endpoint.c.id).with_for_update(key_share=True)
 _ATTEMPT: Final = Prepared(
     insert(attempt),
     columns=[column.name for column in attempt.c if column.name != "id"],
@@ -55,7 +80,7 @@ _MOVE: Final = Prepared(
         lease_until=null(),
     )
 )
-_WINDOW: Final = Prepared(
+_STANDING: Final = Prepared(
     update(endpoint)
     .where(endpoint.c.id == bindparam("number"))
     .values(
@@ -63,6 +88,11 @@ _WINDOW: Final = Prepared(
         proven=bindparam("new_proven"),
         failures=bindparam("new_failures"),
         paused_until=bindparam("new_paused_until"),
+        enabled=bindparam("new_enabled"),
+        failing_since=bindparam("new_failing_since"),
+        alarmed=bindparam("new_alarmed"),
+        disabled_at=bindparam("new_disabled_at"),
+        disabled_why=bindparam("new_disabled_why"),
     )
 )
 
@@ -105,30 +135,169 @@ def _why(reason: str | None, move: Move) -> str | None:
     return reason
 
 
+@attrs.define(eq=False)
+class _Standing:
+    """An endpoint as it was read, and as it becomes in this transaction."""
+
+    window: Window
+    health: Health
+    concurrency: int
+    written: tuple[Window, Health] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.written = self.window, self.health
+
+    @property
+    def changed(self) -> bool:
+        """Whether it has to be written."""
+        return self.written != (self.window, self.health)
+
+    @property
+    def disabled(self) -> bool:
+        """Whether it was enabled, and is not any more."""
+        return self.written[1].disabled_at != self.health.disabled_at
+
+    @property
+    def steady(self) -> bool:
+        """Whether a success would not change it."""
+        window = self.window.succeeded(concurrency=self.concurrency)
+        return (window, self.health.succeeded()) == (self.window, self.health)
+
+    def apply(self, outcome: Outcome, *, dead: bool) -> tuple[Topic, ...]:
+        """Learn from an outcome; return what is to be told."""
+        before = self.health
+
+        if outcome.decision.move is Move.DELIVER:
+            self.window = self.window.succeeded(concurrency=self.concurrency)
+            self.health = before.succeeded()
+        else:
+            self._fail(outcome)
+
+        return self.health.topics(before, dead=dead)
+
+    def _fail(self, outcome: Outcome) -> None:
+        decision = outcome.decision
+        # As the store rounds the end of a pause, so do we what it is compared with.
+        started = to_ms(outcome.attempt.started.timestamp()) / 1000
+        self.window = self.window.failed(
+            now=outcome.ended, started=started, hint=decision.hint
+        )
+        self.health = self.health.failed(
+            decision.reason,
+            now=from_ms(to_ms(outcome.ended)),
+            attempts=outcome.claim.attempt,
+            gone=decision.gone,
+        )
+
+    def row(self, number: int) -> dict[str, Any]:
+        """Return what is written."""
+        columns = row_of_window(self.window) | row_of_health(self.health)
+        named = {f"new_{name}": value for name, value in columns.items()}
+        return {"number": number, **named}
+
+
 def settle_outcomes(
     connection: Connection, register: Register, outcomes: Sequence[Outcome]
 ) -> list[Settled]:
     """Write down and apply outcomes; see `Store.settle`."""
+    standings = _read_standings(connection, register, outcomes)
     lines = _read_lines(connection, {outcome.claim.delivery for outcome in outcomes})
-    known = [outcome for outcome in outcomes if outcome.claim.delivery in lines]
-    applied: list[Outcome] = []
     rows: list[dict[str, Any]] = []
     settled: list[Settled] = []
 
     for outcome in outcomes:
         line = lines.get(outcome.claim.delivery)
-        removed = line is None or line.endpoint not in register.by_number
-        row = None if line is None else line.move(outcome, removed=removed)
-        state = None if line is None else line.state
-        settled.append(Settled(state=state, late=row is None))
+
+        if line is None:
+            settled.append(Settled(state=None, late=True))
+            continue
+
+        standing = standings.get(line.endpoint)
+        row = line.move(outcome, removed=standing is None)
+        news: tuple[News, ...] = ()
 
         if row is not None:
             rows.append(row)
-            applied += [] if removed else [outcome]
 
-    _write(connection, known, rows)
-    _adapt_endpoints(connection, register, applied, lines)
+            if standing is not None:
+                topics = standing.apply(outcome, dead=line.state is State.DEAD)
+                news = _news(topics, outcome, standing.health)
+
+        settled.append(Settled(state=line.state, late=row is None, news=news))
+
+    _write(
+        connection, [each for each in outcomes if each.claim.delivery in lines], rows
+    )
+    _write_standings(connection, standings)
     return settled
+
+
+def _news(
+    topics: Iterable[Topic], outcome: Outcome, health: Health
+) -> tuple[News, ...]:
+    claim = outcome.claim
+    return tuple(
+        News(
+            name=topic,
+            endpoint=claim.endpoint.id,
+            tenant=claim.endpoint.tenant,
+            reason=health.disabled_why
+            if topic == "webhook.disabled"
+            else outcome.decision.reason,
+            delivery=claim.delivery,
+            message=claim.message.id,
+            event=claim.message.name,
+            attempts=claim.attempt,
+        )
+        for topic in topics
+    )
+
+
+# --- what is read, and locked ---
+
+
+def _read_standings(
+    connection: Connection, register: Register, outcomes: Iterable[Outcome]
+) -> dict[int, _Standing]:
+    """Read the endpoints that are still there; lock those that may change."""
+    failed: dict[int, bool] = {}
+
+    for outcome in outcomes:
+        number = register.numbers.get(outcome.claim.endpoint.id)
+
+        if number is not None:
+            delivered = outcome.decision.move is Move.DELIVER
+            failed[number] = failed.get(number, False) or not delivered
+
+    if not failed:
+        return {}
+
+    found = _standings(connection, register, _STANDINGS, failed)
+    busy = [n for n, failing in failed.items() if failing or not _steady(found, n)]
+
+    if busy:
+        # Read again: before we had the lock, somebody else may have written them.
+        locked = _standings(connection, register, _LOCKED, busy)
+        found = {n: each for n, each in found.items() if n not in busy} | locked
+
+    return found
+
+
+def _steady(found: Mapping[int, _Standing], number: int) -> bool:
+    return number in found and found[number].steady
+
+
+def _standings(
+    connection: Connection, register: Register, chosen: Any, numbers: Collection[int]
+) -> dict[int, _Standing]:
+    return {
+        row.id: _Standing(
+            window=window_from_row(row),
+            health=health_from_row(row),
+            concurrency=register.by_number[row.id].endpoint.concurrency,
+        )
+        for row in connection.execute(chosen, {"ids": list(numbers)})
+    }
 
 
 def _read_lines(connection: Connection, numbers: Iterable[int]) -> dict[int, _Line]:
@@ -137,6 +306,9 @@ def _read_lines(connection: Connection, numbers: Iterable[int]) -> dict[int, _Li
         row.id: _Line(row.endpoint_id, row.fence, State(row.state), row.due_at)
         for row in rows
     }
+
+
+# --- what is written ---
 
 
 def _write(
@@ -149,47 +321,12 @@ def _write(
     )
 
 
-def _adapt_endpoints(
-    connection: Connection,
-    register: Register,
-    applied: Sequence[Outcome],
-    lines: Mapping[int, _Line],
+def _write_standings(
+    connection: Connection, standings: Mapping[int, _Standing]
 ) -> None:
-    """Write the windows that the outcomes changed, and disable who wants no more."""
-    numbers = {lines[outcome.claim.delivery].endpoint for outcome in applied}
-    before = _read_windows(connection, numbers)
-    windows = dict(before)
+    changed = [number for number in standings if standings[number].changed]
+    rows = [standings[number].row(number) for number in sorted(changed)]
+    _STANDING.for_each(connection, rows)
 
-    for outcome in applied:
-        number = lines[outcome.claim.delivery].endpoint
-        concurrency = register.by_number[number].endpoint.concurrency
-        windows[number] = _adapted(windows[number], outcome, concurrency=concurrency)
-
-    changed = [number for number in windows if windows[number] != before[number]]
-
-    rows = [_row(number, windows[number]) for number in sorted(changed)]
-    _WINDOW.for_each(connection, rows)
-
-    gone = [outcome for outcome in applied if outcome.decision.gone]
-
-    for number in sorted({lines[outcome.claim.delivery].endpoint for outcome in gone}):
-        disable_endpoint(connection, number)
-
-
-def _read_windows(connection: Connection, numbers: Iterable[int]) -> dict[int, Window]:
-    rows = connection.execute(_WINDOWS, {"ids": list(numbers)})
-    return {row.id: window_from_row(row) for row in rows}
-
-
-def _adapted(window: Window, outcome: Outcome, *, concurrency: int) -> Window:
-    if outcome.decision.move is Move.DELIVER:
-        return window.succeeded(concurrency=concurrency)
-
-    # As the store rounds the end of a pause, so do we round what is compared with it.
-    started = to_ms(outcome.attempt.started.timestamp()) / 1000
-    return window.failed(now=outcome.ended, started=started, hint=outcome.decision.hint)
-
-
-def _row(number: int, window: Window) -> dict[str, Any]:
-    columns = {f"new_{name}": value for name, value in row_of_window(window).items()}
-    return {"number": number, **columns}
+    if any(standings[number].disabled for number in changed):
+        count_change(connection)

@@ -47,12 +47,14 @@ class Prepared:
             compiled.sql, compiled.arrange(given)
         ).scalar()
 
-    def for_each(self, connection: Connection, rows: Sequence[_Given]) -> None:
-        """Execute it for each of the rows; with no rows, do nothing."""
-        if rows:
-            compiled = self._for(connection.dialect)
-            given = [compiled.arrange(row) for row in rows]
-            connection.exec_driver_sql(compiled.sql, given)
+    def for_each(self, connection: Connection, rows: Sequence[_Given]) -> int:
+        """Execute it for each of the rows; return how many rows it changed in all."""
+        if not rows:
+            return 0
+
+        compiled = self._for(connection.dialect)
+        given = [compiled.arrange(row) for row in rows]
+        return connection.exec_driver_sql(compiled.sql, given).rowcount
 
     def _for(self, dialect: Dialect) -> _Compiled:
         found = self._compiled.get(dialect.name)

@@ -1,14 +1,30 @@
-"""Deliveries and attempts as they are looked at, and the replay of one."""
+"""Deliveries and attempts as they are looked at, and replays."""
 
 from __future__ import annotations
 
-__all__ = ("count_all", "list_attempts", "list_deliveries", "replay_delivery")
+__all__ = (
+    "count_all",
+    "list_attempts",
+    "list_deliveries",
+    "replay_delivery",
+    "replay_since",
+)
 
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, func, insert, select
+from sqlalchemy import (
+    Connection,
+    Select,
+    exists,
+    func,
+    insert,
+    literal,
+    literal_column,
+    select,
+)
 
+from upcall._events.envelope import check_id
 from upcall.webhooks._proto.delivery import Attempt, Delivery, Move, State, after
 from upcall.webhooks._proto.errors import EndpointError, OutboxError
 
@@ -19,14 +35,22 @@ from .schema import attempt, delivery, endpoint, in_state, message
 _DELIVERIES: Final = (
     select(
         delivery,
-        message.c.uid.label("message"),
+        func.coalesce(delivery.c.uid, message.c.uid).label("message"),
+        message.c.tenant,
         message.c.name.label("event"),
         endpoint.c.uid.label("endpoint"),
-        endpoint.c.removed_at,
     )
     .join(message, message.c.id == delivery.c.message_id)
     .join(endpoint, endpoint.c.id == delivery.c.endpoint_id)
 )
+_newer: Final = delivery.alias("newer")
+_IS_NEWEST: Final = ~exists().where(
+    _newer.c.message_id == delivery.c.message_id,
+    _newer.c.endpoint_id == delivery.c.endpoint_id,
+    _newer.c.replay > delivery.c.replay,
+)
+"""Whether it was not replayed yet."""
+
 _COUNT: Final = select(delivery.c.state, func.count()).group_by(delivery.c.state)
 _ENDPOINTS: Final = select(func.count()).where(endpoint.c.removed_at.is_(None))
 
@@ -35,6 +59,7 @@ def list_deliveries(
     connection: Connection,
     *,
     endpoint: str | None,
+    tenant: str | None,
     state: State | None,
     before: int | datetime | None,
     limit: int,
@@ -42,6 +67,9 @@ def list_deliveries(
     """Return deliveries, the newest first; see `Store.deliveries`."""
     chosen = _DELIVERIES.order_by(delivery.c.id.desc()).limit(limit)
     chosen = _since(_to(chosen, endpoint), before)
+
+    if tenant is not None:
+        chosen = chosen.where(message.c.tenant == tenant)
 
     if state is not None:
         chosen = chosen.where(in_state(state))
@@ -75,28 +103,88 @@ def list_attempts(connection: Connection, number: int) -> list[Attempt]:
     return [attempt_from_row(row) for row in rows]
 
 
-def replay_delivery(connection: Connection, number: int, *, now: float) -> Delivery:
+def replay_delivery(
+    connection: Connection, number: int, *, now: float, new_id: str | None
+) -> Delivery:
     """Make a new delivery of the same message; see `Store.replay`."""
     old = _find(connection, number)
     state = after(State(old.state), Move.REPLAY)
 
-    if old.removed_at is not None:
+    if not _lock(connection, old.endpoint_id):
         raise EndpointError(
             f"the endpoint {old.endpoint!r} of delivery {number} has been removed: "
             "what was meant for it cannot be replayed"
         )
 
+    _keep_message(connection, old)
     new = connection.execute(
         insert(delivery).values(
             message_id=old.message_id,
             endpoint_id=old.endpoint_id,
             replay=_replays(connection, old) + 1,
+            uid=old.uid if new_id is None else check_id(new_id),
+            version=old.version,
+            format=old.format,
             state=state,
             created_at=to_ms(now),
             due_at=to_ms(now),
         )
     )
     return delivery_from_row(_find(connection, new_number(new)))
+
+
+def replay_since(connection: Connection, uid: str, since: float, *, now: float) -> int:
+    """Replay what an endpoint did not get; see `Store.replay_since`."""
+    live = select(endpoint.c.id).where(endpoint.c.removed_at.is_(None))
+    number = connection.execute(live.where(endpoint.c.uid == uid)).scalar()
+
+    if number is None or not _lock(connection, number):
+        raise EndpointError(
+            f"no endpoint has the id {uid!r}: Bridge.endpoints() lists those there are"
+        )
+
+    columns = {
+        "message_id": delivery.c.message_id,
+        "endpoint_id": delivery.c.endpoint_id,
+        "replay": delivery.c.replay + literal_column("1"),
+        "uid": delivery.c.uid,
+        "version": delivery.c.version,
+        "format": delivery.c.format,
+        "created_at": literal(to_ms(now)),
+        "due_at": literal(to_ms(now)),
+    }
+    missed = (
+        select(*columns.values())
+        .join(message, message.c.id == delivery.c.message_id)
+        .where(
+            delivery.c.endpoint_id == number,
+            delivery.c.finished_at >= to_ms(since),
+            in_state(State.DEAD, State.CANCELLED),
+            _IS_NEWEST,
+        )
+        .order_by(delivery.c.message_id)
+        .with_for_update(read=True, key_share=True, of=message)
+    )
+    made = insert(delivery).from_select([*columns], missed)
+    return connection.execute(made.execution_options(preserve_rowcount=True)).rowcount
+
+
+def _lock(connection: Connection, number: int) -> bool:
+    """Lock an endpoint, so that it is neither removed nor replayed to; see if it is."""
+    chosen = select(endpoint.c.id).where(
+        endpoint.c.id == number, endpoint.c.removed_at.is_(None)
+    )
+    locked = connection.execute(chosen.with_for_update(key_share=True))
+    return locked.scalar() is not None
+
+
+def _keep_message(connection: Connection, old: AnyRow) -> None:
+    """See that the message is not pruned until the transaction ends."""
+    chosen = select(message.c.id).where(message.c.id == old.message_id)
+    locked = connection.execute(chosen.with_for_update(read=True, key_share=True))
+
+    if locked.scalar() is None:
+        raise _unknown(old.id)
 
 
 def _replays(connection: Connection, old: AnyRow) -> int:
@@ -111,11 +199,15 @@ def _find(connection: Connection, number: int) -> AnyRow:
     row = connection.execute(_DELIVERIES.where(delivery.c.id == number)).first()
 
     if row is None:
-        raise OutboxError(
-            f"there is no delivery {number!r}: Bridge.deliveries() lists them"
-        )
+        raise _unknown(number)
 
     return row
+
+
+def _unknown(number: int) -> OutboxError:
+    return OutboxError(
+        f"there is no delivery {number!r}: Bridge.deliveries() lists them"
+    )
 
 
 def count_all(connection: Connection) -> Counts:

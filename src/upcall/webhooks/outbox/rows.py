@@ -8,9 +8,11 @@ __all__ = (
     "delivery_from_row",
     "endpoint_from_row",
     "from_ms",
+    "health_from_row",
     "new_number",
     "row_of_attempt",
     "row_of_endpoint",
+    "row_of_health",
     "row_of_message",
     "row_of_window",
     "to_ms",
@@ -18,6 +20,7 @@ __all__ = (
 )
 
 import json
+import math
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -25,7 +28,9 @@ from sqlalchemy import CursorResult, Row
 
 from upcall.webhooks._proto.delivery import Attempt, Delivery, State
 from upcall.webhooks._proto.endpoint import Endpoint
+from upcall.webhooks._proto.health import Health
 from upcall.webhooks._proto.message import Message
+from upcall.webhooks._proto.rotation import Secrets, Span
 from upcall.webhooks._proto.schedule import DEFAULT
 from upcall.webhooks._proto.window import Window
 
@@ -52,45 +57,124 @@ def new_number(inserted: CursorResult[*tuple[Any, ...]]) -> int:
     return int(key[0])
 
 
-def row_of_endpoint(endpoint: Endpoint, seal: Seal) -> dict[str, Any]:
-    """Return the columns that the user's fields become."""
-    secrets = {"secret": endpoint.secret, "headers": dict(endpoint.headers)}
+def row_of_endpoint(endpoint: Endpoint, secrets: Secrets, seal: Seal) -> dict[str, Any]:
+    """Return the columns that the user's fields become.
+
+    Args:
+        endpoint: whose fields they are, but for the secret.
+        secrets: what it has and will have for one.
+        seal: closes secrets and headers.
+    """
+    sealed = {
+        "secret": [span.text for span in secrets.spans],
+        "times": [(span.since, span.until) for span in secrets.spans],
+        "headers": dict(endpoint.headers),
+    }
     return {
         "uid": endpoint.id,
         "url": endpoint.url,
         "events": json.dumps(endpoint.events),
         "scheme": endpoint.scheme,
-        "sealed": seal.close(endpoint.id, secrets),
+        "sealed": seal.close(endpoint.id, sealed),
         "timeout": endpoint.timeout,
         "schedule": json.dumps(endpoint.schedule or DEFAULT),
         "concurrency": endpoint.concurrency,
         "enabled": endpoint.enabled,
         "description": endpoint.description,
         "metadata": json.dumps(dict(endpoint.metadata)),
+        "tenant": endpoint.tenant,
+        "filter": None if endpoint.filter is None else json.dumps(endpoint.filter),
+        "version": endpoint.version,
+        "format": endpoint.format,
+        "source": endpoint.source,
+        "rate": endpoint.rate,
+        "ordered": endpoint.ordered,
+        "paused": endpoint.paused,
     }
 
 
-def endpoint_from_row(row: AnyRow, seal: Seal) -> Endpoint:
-    """Return the endpoint as the user gave it.
+def endpoint_from_row(
+    row: AnyRow, seal: Seal, *, now: float = math.inf
+) -> tuple[Endpoint, Secrets]:
+    """Return the endpoint as the user gave it, with what signs at a moment.
+
+    Args:
+        row: all of its columns.
+        seal: opens secrets and headers.
+        now: the moment; by default the end of all time.
 
     Raises:
         OutboxError: if no key opens its secrets.
     """
-    secrets = seal.open(row.uid, row.sealed)
-    return Endpoint(
+    sealed = seal.open(row.uid, row.sealed)
+    secrets = _secrets(sealed)
+    endpoint = Endpoint(
         id=row.uid,
         url=row.url,
         events=json.loads(row.events),
         scheme=row.scheme,
-        secret=secrets["secret"],
-        headers=secrets["headers"],
+        secret=secrets.at(now),
+        headers=sealed["headers"],
         timeout=row.timeout,
         schedule=json.loads(row.schedule),
         concurrency=row.concurrency,
         enabled=row.enabled,
         description=row.description,
         metadata=json.loads(row.metadata),
+        tenant=row.tenant,
+        filter=None if row.filter is None else json.loads(row.filter),
+        version=row.version,
+        format=row.format,
+        source=row.source,
+        rate=row.rate,
+        ordered=row.ordered,
+        paused=row.paused,
+        health=health_from_row(row),
     )
+    return endpoint, secrets
+
+
+def _secrets(sealed: dict[str, Any]) -> Secrets:
+    texts = sealed["secret"]
+
+    if "times" not in sealed:  # as schema 1 had it: they sign always
+        return Secrets.of(texts if isinstance(texts, str) else tuple(texts))
+
+    return Secrets(
+        tuple(
+            Span(text=text, since=since, until=until)
+            for text, (since, until) in zip(texts, sealed["times"], strict=True)
+        )
+    )
+
+
+def row_of_health(health: Health) -> dict[str, Any]:
+    """Return the columns of an endpoint that its health becomes."""
+    return {
+        "enabled": health.disabled_at is None,
+        "failing_since": _to_ms(health.failing_since),
+        "alarmed": health.alarmed,
+        "disabled_at": _to_ms(health.disabled_at),
+        "disabled_why": health.disabled_why,
+    }
+
+
+def health_from_row(row: AnyRow) -> Health:
+    """Return the health of an endpoint."""
+    return Health(
+        failing_since=_from_ms(row.failing_since),
+        alarmed=row.alarmed,
+        disabled_at=_from_ms(row.disabled_at),
+        disabled_why=row.disabled_why,
+    )
+
+
+def _to_ms(moment: datetime | None) -> int | None:
+    return None if moment is None else to_ms(moment.timestamp())
+
+
+def _from_ms(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else from_ms(milliseconds)
 
 
 def row_of_window(window: Window) -> dict[str, Any]:
@@ -121,6 +205,7 @@ def row_of_message(message: Message) -> dict[str, Any]:
         "version": message.version,
         "time": to_ms(message.time.timestamp()),
         "data": message.data,
+        "tenant": message.tenant,
     }
 
 
@@ -131,6 +216,8 @@ def delivery_from_row(row: AnyRow) -> Delivery:
         message=row.message,
         event=row.event,
         endpoint=row.endpoint,
+        tenant=row.tenant,
+        version=row.version,
         state=State(row.state),
         attempts=row.attempts,
         created=from_ms(row.created_at),

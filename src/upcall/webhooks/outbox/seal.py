@@ -66,6 +66,20 @@ class Seal:
 
         return bound["value"]
 
+    def reseal(self, endpoint: str, sealed: str) -> str:
+        """Return the same, sealed with the newest key.
+
+        Raises:
+            OutboxError: if there is no key, or none opens what is sealed.
+        """
+        if self._fernet is None:
+            raise OutboxError(
+                "there is no key to seal with: give the new one, and those before it, "
+                "to Outbox(..., keys=[...])"
+            )
+
+        return self.close(endpoint, self.open(endpoint, sealed))
+
     def _decrypt(self, endpoint: str, token: str) -> bytes:
         if self._fernet is not None:
             try:

@@ -19,7 +19,7 @@ __all__ = ("BUSY_SECONDS", "SOUND_WAL", "Processes", "SqliteStore", "journal_mod
 
 import os
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -29,7 +29,7 @@ from sqlalchemy.exc import DBAPIError
 
 from upcall.webhooks._proto.errors import OutboxError
 
-from .contract import StorageError
+from .contract import Lapsed, StorageError
 from .locks import FileLock
 from .seal import Seal
 from .sql import SqlStore
@@ -64,17 +64,24 @@ class SqliteStore(SqlStore):
         path: the file; None is a database in memory, which ends with the store.
         seal: for the secrets.
         processes: ``"many"`` may have the file open, or only ``"one"``.
+        may_migrate: whether `open` makes or changes tables.
     """
 
     def __init__(
-        self, path: Path | None, seal: Seal, *, processes: Processes = "many"
+        self,
+        path: Path | None,
+        seal: Seal,
+        *,
+        processes: Processes = "many",
+        may_migrate: bool = True,
     ) -> None:
-        super().__init__(seal)
+        super().__init__(seal, may_migrate=may_migrate)
         self._file = None if path is None else _File(path.absolute())
         self._shared = processes == "many"
         self._mode = journal_mode(processes)
         self._engine: Engine | None = None
         self._workers: dict[int, FileLock] = {}
+        self._version: int | None = None
 
     def open(self) -> None:
         try:
@@ -82,7 +89,7 @@ class SqliteStore(SqlStore):
                 self._file.open(shared=self._shared)
 
             self._engine = self._connect()
-            self._set_up(self.connection)
+            self._set_up()
 
             with self.transaction():
                 self._prepare()
@@ -117,7 +124,7 @@ class SqliteStore(SqlStore):
 
         return number
 
-    def dismiss(self, worker: int, *, now: float) -> int:
+    def dismiss(self, worker: int, *, now: float) -> Lapsed:
         lapsed = super().dismiss(worker, now=now)
 
         if worker in self._workers:
@@ -135,6 +142,16 @@ class SqliteStore(SqlStore):
             lock.release(remove=True)
 
         return lock is not None
+
+    def _integrity(self) -> Sequence[str]:
+        rows = self._driver().execute("PRAGMA integrity_check").fetchall()
+        return [f"SQLite: {text}" for (text,) in rows if text != "ok"]
+
+    def peek(self) -> bool:
+        # Rises with every commit of another connection, and of no other thing.
+        found = self._driver().execute("PRAGMA data_version").fetchone()[0]
+        seen, self._version = self._version, found
+        return seen not in (None, found)
 
     @contextmanager
     def _transaction(self) -> Generator[None, None, None]:
@@ -173,10 +190,14 @@ class SqliteStore(SqlStore):
 
         return engine
 
-    def _set_up(self, connection: Connection) -> None:
-        """Set what holds for the connection, outside of any transaction."""
-        driver = connection.connection.driver_connection
+    def _driver(self) -> sqlite3.Connection:
+        driver = self.connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
+        return driver
+
+    def _set_up(self) -> None:
+        """Set what holds for the connection, outside of any transaction."""
+        driver = self._driver()
 
         try:
             driver.execute("PRAGMA synchronous = FULL")

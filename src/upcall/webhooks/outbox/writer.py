@@ -6,7 +6,9 @@
 #   was; what breaks the thread itself to all of them, and to all who come later.
 # Rule 3: a batch that fails because of one bad operation is done again one by one, and
 #   only the bad one fails. If the store itself fails, all of the batch fail with it.
-# Rule 4: operations are data: a verb of the store and its arguments. So those that a
+# Rule 4: while there is nothing to do, the thread looks now and then whether other
+#   processes have done something, for those who asked to be told.
+# Rule 5: operations are data: a verb of the store and its arguments. So those that a
 #   store can do in bulk are found together, and done together.
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ __all__ = ("BATCH", "Writer")
 import contextlib
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, ParamSpec, TypeVar
@@ -36,6 +39,12 @@ _S = TypeVar("_S")
 _LOG: Final = logging.getLogger("upcall")
 BATCH: int = 500
 """How many operations go into one commit at most, so that nobody waits too long."""
+
+PEEK: Final = 0.02
+"""Seconds between two looks at what other processes have done."""
+
+ANNOUNCE: Final = 0.1
+"""Seconds between two words to other processes, at least."""
 
 
 @attrs.define(eq=False)
@@ -79,6 +88,8 @@ class Writer:
         self._closed: UpcallError | None = None
         self._ended = False
         self._last: _Ticket | None = None
+        self._watchers: list[Callable[[], object]] = []
+        self._announced = 0.0
         self._thread = threading.Thread(
             target=self._run, name="upcall-outbox", daemon=True
         )
@@ -146,6 +157,28 @@ class Writer:
         result: _R = await self._done(ticket, waiter)
         return result
 
+    def queue(
+        self,
+        verb: Callable[..., _R],
+        *args: Any,
+        loop: Loop,
+        done: Callable[[_R | Exception], object],
+        **options: Any,
+    ) -> None:
+        """Do the same as `perform`, without waiting, from any thread.
+
+        Args:
+            verb: of the store.
+            args: for it.
+            loop: where to call ``done``.
+            done: takes the result, or the error.
+            options: for the verb.
+
+        Raises:
+            OutboxError: if the outbox is closed or broken.
+        """
+        self._queue_ticket(_Ticket(loop, _untold, verb, args, options), done)
+
     def queue_in_bulk(
         self,
         verb: Callable[[Sequence[_S]], Sequence[_R | ConflictError]],
@@ -165,12 +198,19 @@ class Writer:
         Raises:
             OutboxError: if the outbox is closed or broken.
         """
+        ticket = _Ticket(loop, _untold, verb, (subject,), in_bulk=True)
+        self._queue_ticket(ticket, done)
 
-        def tell() -> None:
-            done(ticket.result if ticket.error is None else ticket.error)
+    def watch(self, changed: Callable[[], object]) -> None:
+        """Call it, in our thread, when another process may have changed something."""
+        with self._filled:
+            self._watchers.append(changed)
+            self._filled.notify()
 
-        ticket = _Ticket(loop, tell, verb, (subject,), in_bulk=True)
-        self._put(ticket)
+    def unwatch(self, changed: Callable[[], object]) -> None:
+        """Call it no more."""
+        with self._filled:
+            self._watchers.remove(changed)
 
     # --- in the threads of those who ask ---
 
@@ -184,6 +224,12 @@ class Writer:
             raise
 
         return ticket.outcome()
+
+    def _queue_ticket(self, ticket: _Ticket, done: Callable[[Any], object]) -> None:
+        ticket.tell = lambda: done(
+            ticket.result if ticket.error is None else ticket.error
+        )
+        self._put(ticket)
 
     def _put(self, ticket: _Ticket) -> None:
         with self._filled:
@@ -227,6 +273,8 @@ class Writer:
             while self._take():
                 self._do(self._batch)
                 self._tell(self._batch)
+                self._batch = ()
+                self._look_around()
         except BaseException as error:  # noqa: BLE001 (handed to all who wait)
             self._break(error)
         finally:
@@ -235,8 +283,8 @@ class Writer:
     def _take(self) -> bool:
         """Take what has gathered, or wait; return False when it is time to end."""
         with self._filled:
-            while not self._queue and self._last is None:
-                self._filled.wait()
+            if not self._queue and self._last is None:
+                self._filled.wait(self._idle_seconds())
 
             number = min(BATCH, len(self._queue))
             tickets = [self._queue.popleft() for _ in range(number)]
@@ -245,7 +293,31 @@ class Writer:
             for ticket in self._batch:
                 ticket.taken = True
 
-            return number > 0
+            return number > 0 or self._last is None
+
+    def _idle_seconds(self) -> float | None:
+        """Return for how long there will be nothing to do, if nobody asks."""
+        if self._store.fresh:
+            return max(0.0, self._announced + ANNOUNCE - time.monotonic())
+
+        return PEEK if self._watchers else None
+
+    def _look_around(self) -> None:
+        """Tell other processes what we did, and our own what others did."""
+        try:
+            now = time.monotonic()
+
+            if self._store.fresh and now >= self._announced + ANNOUNCE:
+                self._announced = now
+                self._store.announce()
+
+            if self._watchers and self._store.peek():
+                for changed in tuple(self._watchers):
+                    changed()
+        except StorageError as error:
+            # Who waits for work will ask again; whoever stores is told by the failure
+            # of what is stored.
+            _LOG.debug("the outbox could not be asked for news: %s", error)
 
     def _do(self, batch: Sequence[_Ticket]) -> None:
         """Do a batch in one commit, or what can be done of it."""
@@ -302,6 +374,10 @@ class Writer:
 
             if last is not None:
                 self._tell((last,))
+
+
+def _untold() -> None:
+    """Be told of nothing: who is to be told is not known yet."""
 
 
 def _waiting(verb: Callable[..., Any], *args: Any) -> tuple[_Ticket, Waiter]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ("ClaimsContract",)
 
-
 from tests.webhooks.fakes import make_endpoint
 from tests.webhooks.outbox.conformance.verbs import (
     NOON,
@@ -60,6 +59,7 @@ class ClaimsContract:
             worker=worker,
             proven=False,
             message=kept.message,
+            format="standard",
             endpoint=endpoint,
         )
         (row,) = deliveries(store)
@@ -206,10 +206,94 @@ class ClaimsContract:
         add(store, make_endpoint())
         keep(store, make_keep())
         worker = enlist(store)
-        do(store, store.enable, "one", enabled=False)
+        do(store, store.enable, "one", enabled=False, now=NOON)
 
         assert claim(store, worker) == Turn()
         assert keep(store, make_keep("m2")) == [Kept(deliveries=0, new=True)]
 
-        do(store, store.enable, "one", enabled=True)
+        do(store, store.enable, "one", enabled=True, now=NOON)
         assert len(claim(store, worker).claims) == 1
+
+    def test_paused_endpoint_is_not_attempted(self, store: Store) -> None:
+        """New deliveries are made, and all wait until it goes on."""
+        add(store, make_endpoint())
+        worker = enlist(store)
+        do(store, store.pause, "one", paused=True)
+
+        assert keep(store, make_keep()) == [Kept(deliveries=1, new=True)]
+        assert claim(store, worker) == Turn()
+
+        do(store, store.pause, "one", paused=False)
+        assert len(claim(store, worker).claims) == 1
+
+    def test_removed_endpoint_is_not_attempted(self, store: Store) -> None:
+        """Nor is anything of it waited for."""
+        add(store, make_endpoint())
+        keep(store, make_keep())
+        do(store, store.remove, "one", now=NOON)
+
+        assert claim(store, enlist(store)) == Turn()
+
+    def test_turns_go_on_over_many_endpoints(self, store: Store) -> None:
+        """More than are looked at together; none is left out, none comes twice."""
+        names = [f"e{number:02}" for number in range(47)]
+        add(store, *(make_endpoint(name, concurrency=1) for name in names))
+        keep(store, make_keep("m1"), make_keep("m2"))
+        worker = enlist(store)
+        served: list[str] = []
+
+        for free in (13, 1, 40, 12, 28):
+            found = claim(store, worker, free=free).claims
+            assert len(found) == free
+            served += [each.endpoint.id for each in found]
+            settle(store, *(make_outcome(each, Move.DELIVER) for each in found))
+
+        assert served == [*names, *names]
+
+    def test_endpoint_that_is_full_lets_the_next_one_go(self, store: Store) -> None:
+        """Whatever waits for it, and whoever comes first."""
+        add(store, *(make_endpoint(str(n), concurrency=1) for n in range(30)))
+        worker = enlist(store)
+        keep(store, make_keep("m1"))
+        claim(store, worker, free=29, unproven=29)
+        keep(store, make_keep("m2"))
+
+        (found,) = claim(store, worker).claims
+
+        assert (found.endpoint.id, found.message.id) == ("29", "m1")
+
+    def test_next_time_is_the_end_of_a_pause_if_that_is_later(
+        self, store: Store
+    ) -> None:
+        """Of all endpoints, the earliest."""
+        add(store, make_endpoint("a"), make_endpoint("b", schedule=(300, 1)))
+        keep(store, make_keep("m1"), make_keep("m2"))
+        worker = enlist(store)
+        found = claim_one(store, worker)
+
+        settle(store, make_outcome(found, Move.RETRY, hint=90.0, due=NOON + 95))
+
+        assert claim(store, worker) == Turn(next_due=NOON + 90)
+        assert len(claim(store, worker, now=NOON + 90).claims) == 1
+        assert claim(store, worker, now=NOON + 90) == Turn(next_due=NOON + 300)
+
+    def test_fence_rises_with_every_claim(self, store: Store) -> None:
+        """Given back, lapsed, or tried again: no two have the same."""
+        add(store, make_endpoint())
+        keep(store, make_keep())
+        one, two = enlist(store), enlist(store)
+        fences: list[int] = []
+
+        for number in range(6):
+            now = NOON + 1000 * number
+            found = claim_one(store, (one, two)[number % 2], now=now)
+            fences.append(found.fence)
+
+            if number % 3 == 0:
+                do(store, store.give_back, [found])
+            elif number % 3 == 1:
+                do(store, store.rescue, now=now + 900)
+            else:
+                settle(store, make_outcome(found, Move.RETRY, now=now))
+
+        assert fences == [1, 2, 3, 4, 5, 6]

@@ -8,13 +8,32 @@ from __future__ import annotations
 
 __all__ = ("StoreContract",)
 
+from tests.webhooks.outbox.conformance.addressed import AddressedContract
 from tests.webhooks.outbox.conformance.claims import ClaimsContract
+from tests.webhooks.outbox.conformance.endpoints import EndpointsContract
+from tests.webhooks.outbox.conformance.health import HealthContract
 from tests.webhooks.outbox.conformance.messages import MessagesContract
+from tests.webhooks.outbox.conformance.model import ModelContract
+from tests.webhooks.outbox.conformance.order import OrderContract
 from tests.webhooks.outbox.conformance.outcomes import OutcomesContract
+from tests.webhooks.outbox.conformance.pruning import PruningContract
+from tests.webhooks.outbox.conformance.rate import RateContract
 from tests.webhooks.outbox.conformance.records import RecordsContract
+from tests.webhooks.outbox.conformance.workers import WorkersContract
 
 
 class StoreContract(
-    MessagesContract, ClaimsContract, OutcomesContract, RecordsContract
+    AddressedContract,
+    ClaimsContract,
+    EndpointsContract,
+    HealthContract,
+    MessagesContract,
+    ModelContract,
+    OrderContract,
+    OutcomesContract,
+    PruningContract,
+    RateContract,
+    RecordsContract,
+    WorkersContract,
 ):
     """What a store has to do; see `upcall.webhooks.outbox.contract`."""

@@ -7,12 +7,17 @@ __all__ = ("MessagesContract",)
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
 import pytest
 from tests.webhooks.fakes import make_endpoint
 from tests.webhooks.outbox.conformance.verbs import (
     NOON,
     add,
+    claim,
+    claim_one,
     deliveries,
+    do,
+    enlist,
     keep,
     make_keep,
 )
@@ -23,6 +28,7 @@ from upcall.webhooks._proto.delivery import (
 )
 from upcall.webhooks._proto.errors import ConflictError
 from upcall.webhooks.outbox.contract import (
+    Keep,
     Kept,
     Store,
 )
@@ -66,8 +72,22 @@ class MessagesContract:
         assert kept == [Kept(deliveries=1, new=False)]
         assert len(deliveries(store)) == 1
 
-    @pytest.mark.parametrize("change", [{"data": b"{}"}, {"name": "order.lost"}])
-    def test_keep_refuses_an_id_with_other_bytes(
+    def test_keep_goes_by_the_payload_not_by_its_other_versions(
+        self, store: Store
+    ) -> None:
+        """A downgrade may be mended between two tries."""
+        add(store, make_endpoint(version=1))
+        keep(store, rendered({1: b"{}"}, version=2))
+
+        kept = keep(store, rendered({1: b"mended"}, version=2))
+
+        assert kept == [Kept(deliveries=1, new=False)]
+        assert claim_one(store, enlist(store)).message.data == b"{}"
+
+    @pytest.mark.parametrize(
+        "change", [{"data": b"{}"}, {"name": "order.lost"}, {"tenant": "other"}]
+    )
+    def test_keep_refuses_an_id_with_other_content(
         self, store: Store, change: dict[str, Any]
     ) -> None:
         """The one that was first stays as it was."""
@@ -126,3 +146,149 @@ class MessagesContract:
             created=datetime.fromtimestamp(NOON + 1, UTC),
             due=datetime.fromtimestamp(NOON + 8, UTC),
         )
+
+    # --- tenants ---
+
+    def test_tenant_hears_its_own_and_the_operator_all(self, store: Store) -> None:
+        """And nothing that has no tenant, or another one's."""
+        add(
+            store,
+            make_endpoint("a", tenant="ann"),
+            make_endpoint("b", tenant="bob"),
+            make_endpoint("all"),
+        )
+
+        kept = keep(
+            store,
+            make_keep("m1", tenant="ann"),
+            make_keep("m2", tenant="carl"),
+            make_keep("m3"),
+        )
+
+        assert [each.deliveries for each in kept if isinstance(each, Kept)] == [2, 1, 1]
+        assert who(store, "m1") == {"a", "all"}
+        assert who(store, "m2") == who(store, "m3") == {"all"}
+        assert deliveries(store, tenant="carl")[0].tenant == "carl"
+        claims = claim(store, enlist(store)).claims
+        assert {(each.endpoint.id, each.message.tenant) for each in claims} == {
+            ("a", "ann"),
+            ("all", "ann"),
+        }
+
+    # --- filters ---
+
+    def test_filter_decides_by_the_payload(self, store: Store) -> None:
+        """A message that all filters turn down is not stored."""
+        add(
+            store,
+            make_endpoint("few", filter={"n": {"$lt": 5}}),
+            make_endpoint("many", filter={"n": {"$gte": 5}}),
+        )
+
+        keep(store, make_keep("m1"), make_keep("m2", data=b'{"n":7}'))
+        none = keep(store, make_keep("m3", data=b'{"n":"7"}'))
+
+        assert (who(store, "m1"), who(store, "m2")) == ({"few"}, {"many"})
+        assert none == [Kept(deliveries=0, new=True)]
+        add(store, make_endpoint("late"))
+        assert keep(store, make_keep("m3")) == [Kept(deliveries=2, new=True)]
+
+    def test_filter_that_is_changed_counts_from_the_next_message(
+        self, store: Store
+    ) -> None:
+        """What has its deliveries keeps them."""
+        add(store, make_endpoint(filter={"n": 1}))
+        keep(store, make_keep("m1"))
+
+        do(store, store.update, make_endpoint(filter={"n": 2}), now=NOON)
+
+        assert keep(store, make_keep("m2")) == [Kept(deliveries=0, new=True)]
+        assert who(store, "m1") == {"one"}
+
+    def test_filter_that_cannot_be_applied_buries(self, store: Store) -> None:
+        """The message is on record, and hurts neither others nor other endpoints."""
+        add(store, make_endpoint("a", filter={"n": 1}), make_endpoint("b"))
+
+        kept = keep(store, make_keep("m1", data=b"no JSON"), make_keep("m2"))
+
+        assert kept == [Kept(deliveries=2, new=True)] * 2
+        (dead,) = deliveries(store, state=State.DEAD)
+        assert (dead.message, dead.endpoint) == ("m1", "a")
+        assert "filter" in (dead.reason or "")
+
+    # --- versions and formats ---
+
+    def test_endpoint_gets_the_highest_version_not_above_its_pin(
+        self, store: Store
+    ) -> None:
+        """Its own bytes, then and whenever it is attempted."""
+        for pin in (None, 1, 2, 3, 4, 9):
+            add(store, make_endpoint(f"pin{pin}", version=pin))
+
+        keep(store, rendered({1: b"one", 3: b"three"}, version=4, data=b"four"))
+
+        found = {
+            each.endpoint.id: (each.message.version, each.message.data)
+            for each in claim(store, enlist(store)).claims
+        }
+        assert found == {
+            "pinNone": (4, b"four"),
+            "pin1": (1, b"one"),
+            "pin2": (1, b"one"),
+            "pin3": (3, b"three"),
+            "pin4": (4, b"four"),
+            "pin9": (4, b"four"),
+        }
+        assert {each.endpoint: each.version for each in deliveries(store)} == {
+            name: version for name, (version, _) in found.items()
+        }
+
+    def test_endpoint_without_a_version_it_takes_is_told_on_record(
+        self, store: Store
+    ) -> None:
+        """The delivery is dead at once, and never claimed."""
+        add(store, make_endpoint("old", version=1), make_endpoint("new"))
+
+        kept = keep(store, rendered({2: b"two"}, version=3))
+
+        assert kept == [Kept(deliveries=2, new=True)]
+        (dead,) = deliveries(store, state=State.DEAD)
+        assert (dead.endpoint, dead.attempts) == ("old", 0)
+        assert "version 3" in (dead.reason or "")
+        assert dead.finished == datetime.fromtimestamp(NOON, UTC)
+        assert claim_one(store, enlist(store)).endpoint.id == "new"
+
+    def test_filter_judges_the_version_that_is_pinned(self, store: Store) -> None:
+        """Not the one that was emitted."""
+        add(
+            store,
+            make_endpoint("old", version=1, filter={"old": True}),
+            make_endpoint("new", filter={"old": True}),
+        )
+
+        keep(store, rendered({1: b'{"old":true}'}, version=2, data=b'{"old":false}'))
+
+        assert who(store, "m1") == {"old"}
+
+    def test_version_and_format_are_pinned_with_the_delivery(
+        self, store: Store
+    ) -> None:
+        """What the endpoint asks for afterwards is for later messages."""
+        add(store, make_endpoint(version=1, format="raw"))
+        keep(store, rendered({1: b"one"}, version=2, data=b"two"))
+
+        do(store, store.update, make_endpoint(), now=NOON)
+
+        found = claim_one(store, enlist(store))
+        assert (found.message.data, found.format) == (b"one", "raw")
+        assert found.endpoint.format == "standard"
+
+
+def rendered(renderings: dict[int, bytes], **changes: Any) -> Keep:
+    """Make a message with other versions of its payload."""
+    return attrs.evolve(make_keep(**changes), renderings=renderings)
+
+
+def who(store: Store, message: str) -> set[str]:
+    """Return the endpoints that get a message."""
+    return {each.endpoint for each in deliveries(store) if each.message == message}

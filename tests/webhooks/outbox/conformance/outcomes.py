@@ -92,7 +92,9 @@ class OutcomesContract:
             make_outcome(two, Move.DELIVER),
         )
 
-        enabled = {each.id: each.enabled for each in do(store, store.endpoints)}
+        enabled = {
+            each.id: each.enabled for each in do(store, store.endpoints, now=NOON)
+        }
         assert enabled == {"a": False, "b": True}
         assert do(store, store.changes) > before
         assert keep(store, make_keep("m2")) == [Kept(deliveries=1, new=True)]
@@ -107,7 +109,7 @@ class OutcomesContract:
         one, two = enlist(store), enlist(store)
         old = claim_one(store, one)
         later = NOON + old.endpoint.timeout + LEASE_MARGIN
-        assert do(store, store.rescue, now=later) == 1
+        assert do(store, store.rescue, now=later).number == 1
         new = claim_one(store, two, now=later)
         before = deliveries(store)
 
@@ -190,8 +192,8 @@ class OutcomesContract:
         worker = enlist(store)
         claim_one(store, worker)
 
-        assert do(store, store.rescue, now=NOON + 10 + LEASE_MARGIN - 0.1) == 0
-        assert do(store, store.rescue, now=NOON + 10 + LEASE_MARGIN) == 1
+        assert do(store, store.rescue, now=NOON + 10 + LEASE_MARGIN - 0.1).number == 0
+        assert do(store, store.rescue, now=NOON + 10 + LEASE_MARGIN).number == 1
 
         (row,) = deliveries(store)
         assert (row.state, row.attempts) == (State.WAITING, 1)
@@ -204,7 +206,7 @@ class OutcomesContract:
         keep(store, make_keep())
         claim_one(store, enlist(store))
 
-        assert do(store, store.rescue, now=NOON + 1000) == 1
+        assert do(store, store.rescue, now=NOON + 1000).number == 1
 
         (row,) = deliveries(store)
         assert row.state is State.DEAD
@@ -218,7 +220,7 @@ class OutcomesContract:
         claim_one(store, one)
         claim_one(store, two)
 
-        assert do(store, store.dismiss, one, now=NOON) == 1
+        assert do(store, store.dismiss, one, now=NOON).number == 1
 
         states = [each.state for each in deliveries(store)]
         assert sorted(states) == [State.CLAIMED, State.WAITING]

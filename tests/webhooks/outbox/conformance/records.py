@@ -24,6 +24,7 @@ from tests.webhooks.outbox.conformance.verbs import (
     widen,
 )
 
+from upcall.errors import OptionError
 from upcall.webhooks._proto.delivery import (
     IllegalMoveError,
     Move,
@@ -37,6 +38,13 @@ from upcall.webhooks.outbox.contract import (
 )
 
 
+def finish(store: Store, worker: int, id: str) -> None:
+    """Deliver the one that is next, which has to be seen under this id."""
+    found = claim_one(store, worker)
+    assert found.message.id == id
+    settle(store, make_outcome(found, Move.DELIVER))
+
+
 class RecordsContract:
     """Endpoints come and go; records stay."""
 
@@ -48,7 +56,7 @@ class RecordsContract:
         ]
         add(store, *given)
 
-        assert do(store, store.endpoints) == given
+        assert do(store, store.endpoints, now=NOON) == given
 
     def test_add_twice_is_once(self, store: Store) -> None:
         """A program registers its endpoints at each start."""
@@ -58,7 +66,7 @@ class RecordsContract:
 
         add(store, endpoint)
 
-        assert do(store, store.endpoints) == [endpoint]
+        assert do(store, store.endpoints, now=NOON) == [endpoint]
         assert do(store, store.changes) == changes
 
     def test_add_refuses_an_id_in_use(self, store: Store) -> None:
@@ -72,12 +80,12 @@ class RecordsContract:
         """A receiver that wanted no more does not get more after a restart."""
         endpoint = make_endpoint(schedule=(0, 1))
         add(store, endpoint)
-        do(store, store.enable, "one", enabled=False)
+        do(store, store.enable, "one", enabled=False, now=NOON)
 
         stored = do(store, store.add, endpoint, now=NOON)
 
         assert not stored.enabled
-        assert do(store, store.endpoints) == [stored]
+        assert do(store, store.endpoints, now=NOON) == [stored]
 
     def test_update_replaces_all_fields(self, store: Store) -> None:
         """What waits is attempted with the new ones."""
@@ -85,9 +93,9 @@ class RecordsContract:
         keep(store, make_keep())
         new = make_endpoint(url="https://new.example/", schedule=(0, 3), timeout=2.0)
 
-        do(store, store.update, new)
+        do(store, store.update, new, now=NOON)
 
-        assert do(store, store.endpoints) == [new]
+        assert do(store, store.endpoints, now=NOON) == [new]
         assert claim_one(store, enlist(store)).endpoint == new
 
     def test_update_to_a_smaller_concurrency_holds_at_once(self, store: Store) -> None:
@@ -97,7 +105,7 @@ class RecordsContract:
         widen(store, worker, times=4)
         keep(store, *(make_keep(f"m{n}") for n in range(9)))
 
-        do(store, store.update, make_endpoint(concurrency=2))
+        do(store, store.update, make_endpoint(concurrency=2), now=NOON)
 
         assert len(claim(store, worker).claims) == 2
 
@@ -107,9 +115,9 @@ class RecordsContract:
 
         add(store, make_endpoint())
         counts.append(do(store, store.changes))
-        do(store, store.update, make_endpoint(timeout=1))
+        do(store, store.update, make_endpoint(timeout=1), now=NOON)
         counts.append(do(store, store.changes))
-        do(store, store.enable, "one", enabled=False)
+        do(store, store.enable, "one", enabled=False, now=NOON)
         counts.append(do(store, store.changes))
         do(store, store.remove, "one", now=NOON)
         counts.append(do(store, store.changes))
@@ -123,7 +131,7 @@ class RecordsContract:
 
         do(store, store.remove, "one", now=NOON + 5)
 
-        assert do(store, store.endpoints) == []
+        assert do(store, store.endpoints, now=NOON) == []
         rows = deliveries(store, endpoint="one", state=State.CANCELLED)
         assert [row.reason for row in rows] == ["the endpoint was removed"] * 2
         assert keep(store, make_keep("m3")) == [Kept(deliveries=0, new=True)]
@@ -162,16 +170,25 @@ class RecordsContract:
         found = claim(store, enlist(store)).claims
         assert [each.message.id for each in found] == ["m2"]
 
-    @pytest.mark.parametrize("verb", ["remove", "enable"])
-    def test_unknown_endpoint_is_told(self, store: Store, verb: str) -> None:
+    @pytest.mark.parametrize(
+        ("verb", "given", "options"),
+        [
+            ("remove", (), {"now": NOON}),
+            ("enable", (), {"enabled": True, "now": NOON}),
+            ("pause", (), {"paused": True}),
+            ("rotate", (SECRET,), {"now": NOON, "overlap": 0.0}),
+            ("replay_since", (NOON,), {"now": NOON}),
+        ],
+    )
+    def test_unknown_endpoint_is_told(
+        self, store: Store, verb: str, given: tuple[Any, ...], options: dict[str, Any]
+    ) -> None:
         """With its id."""
-        options = {"now": NOON} if verb == "remove" else {"enabled": True}
+        with pytest.raises(EndpointError, match="no endpoint has the id 'x'"):
+            do(store, getattr(store, verb), "x", *given, **options)
 
         with pytest.raises(EndpointError, match="no endpoint has the id 'x'"):
-            do(store, getattr(store, verb), "x", **options)
-
-        with pytest.raises(EndpointError, match="no endpoint has the id 'x'"):
-            do(store, store.update, make_endpoint("x"))
+            do(store, store.update, make_endpoint("x"), now=NOON)
 
     def test_deliveries_are_listed_newest_first_and_in_pages(
         self, store: Store
@@ -240,6 +257,133 @@ class RecordsContract:
         found = claim_one(store, worker, now=NOON + 9)
         assert (found.delivery, found.attempt) == (new[0].id, 1)
         assert deliveries(store, state=State.DEAD)[0].id == old.delivery
+
+    def test_replay_is_seen_under_the_id_of_before_or_a_new_one(
+        self, store: Store
+    ) -> None:
+        """A new one is for receivers that have it and have to do it again."""
+        add(store, make_endpoint(concurrency=8))
+        worker = enlist(store)
+        widen(store, worker, times=3)
+        keep(store, make_keep())
+        old = claim_one(store, worker)
+        settle(store, make_outcome(old, Move.DELIVER))
+
+        one = do(store, store.replay, old.delivery, now=NOON, new_id="again")
+        finish(store, worker, "again")
+        two = do(store, store.replay, one.id, now=NOON)
+        finish(store, worker, "again")
+        three = do(store, store.replay, old.delivery, now=NOON)
+        finish(store, worker, "m1")
+
+        assert [each.message for each in (one, two, three)] == ["again", "again", "m1"]
+        assert {each.event for each in (one, two, three)} == {"order.paid"}
+
+    @pytest.mark.parametrize("new_id", ["", "a.b", "a b", "\n", "x" * 201])
+    def test_replay_refuses_what_cannot_be_an_id(
+        self, store: Store, new_id: str
+    ) -> None:
+        """It becomes a header."""
+        add(store, make_endpoint())
+        keep(store, make_keep())
+        old = claim_one(store, enlist(store))
+        settle(store, make_outcome(old, Move.DELIVER))
+
+        with pytest.raises(OptionError, match="cannot be the id"):
+            do(store, store.replay, old.delivery, now=NOON, new_id=new_id)
+
+    def test_replay_keeps_version_and_format(self, store: Store) -> None:
+        """They were pinned when the message was stored."""
+        add(store, make_endpoint(format="raw"))
+        keep(store, make_keep(version=4))
+        worker = enlist(store)
+        old = claim_one(store, worker)
+        settle(store, make_outcome(old, Move.DELIVER))
+        do(store, store.update, make_endpoint(format="standard"), now=NOON)
+
+        do(store, store.replay, old.delivery, now=NOON)
+
+        found = claim_one(store, worker)
+        assert (found.format, found.message.version) == ("raw", 4)
+
+    def test_replay_since_makes_up_for_what_was_missed(self, store: Store) -> None:
+        """What is dead or cancelled, and ended since then; of this endpoint."""
+        add(store, make_endpoint("a", concurrency=1), make_endpoint("b"))
+        worker = enlist(store)
+
+        for number, move in enumerate([Move.BURY, Move.BURY, Move.DELIVER, Move.BURY]):
+            now = NOON + 1000 * number
+            keep(store, make_keep(f"m{number}", now=now))
+            both = claim(store, worker, now=now).claims
+            settle(store, *(make_outcome(each, move, now=now) for each in both))
+
+        made = do(store, store.replay_since, "a", NOON + 1000, now=NOON + 5000)
+
+        waiting = deliveries(store, state=State.WAITING)
+        assert made == 2
+        assert [(each.endpoint, each.message) for each in waiting] == [
+            ("a", "m3"),
+            ("a", "m1"),
+        ]
+        assert {each.due.timestamp() for each in waiting} == {NOON + 5000}
+
+    def test_replay_since_leaves_alone_what_was_replayed(self, store: Store) -> None:
+        """Whether that waits, or was delivered; if that died, too, it counts once."""
+        add(store, make_endpoint())
+        worker = enlist(store)
+        later = NOON
+
+        for number in range(3):
+            later += 1000
+            keep(store, make_keep(f"m{number}", now=later))
+            old = claim_one(store, worker, now=later)
+            settle(store, make_outcome(old, Move.BURY, now=later))
+            do(store, store.replay, old.delivery, now=later + 500)
+
+            if number:
+                move = Move.DELIVER if number == 1 else Move.BURY
+                again = claim_one(store, worker, now=later + 500)
+                settle(store, make_outcome(again, move, now=later + 500))
+            else:
+                (waiting,) = deliveries(store, state=State.WAITING)
+                do(store, store.pause, "one", paused=True)
+                do(store, store.pause, "one", paused=False)
+                again = claim_one(store, worker, now=later + 500)
+                settle(store, make_outcome(again, Move.RETRY, due=NOON + 9e6))
+
+        made = do(store, store.replay_since, "one", NOON, now=later + 900)
+
+        new = deliveries(store, state=State.WAITING)
+        assert made == 1
+        assert [each.message for each in new] == ["m2", "m0"]
+        assert new[1].id == waiting.id
+        assert do(store, store.replay_since, "one", NOON, now=later + 900) == 0
+
+    def test_replay_since_of_nothing_is_nothing(self, store: Store) -> None:
+        """What is waiting or delivered needs none."""
+        add(store, make_endpoint())
+        keep(store, make_keep("m1"), make_keep("m2"))
+        settle(store, make_outcome(claim_one(store, enlist(store)), Move.DELIVER))
+
+        assert do(store, store.replay_since, "one", 0.0, now=NOON) == 0
+
+    def test_deliveries_are_listed_by_tenant(self, store: Store) -> None:
+        """That of the message, whoever gets it; with the version that is sent."""
+        add(store, make_endpoint("all"), make_endpoint("ann", tenant="ann"))
+        keep(
+            store,
+            make_keep("m1", tenant="ann", version=2),
+            make_keep("m2", tenant="bob"),
+            make_keep("m3"),
+        )
+
+        found = deliveries(store, tenant="ann")
+
+        assert sorted(each.endpoint for each in found) == ["all", "ann"]
+        assert {(each.tenant, each.version) for each in found} == {("ann", 2)}
+        assert [each.message for each in deliveries(store, tenant="bob")] == ["m2"]
+        assert deliveries(store, tenant="carl") == []
+        assert deliveries(store, tenant="ann", endpoint="ann", state=State.DEAD) == []
 
     def test_replay_needs_a_finished_delivery(self, store: Store) -> None:
         """What waits will be delivered anyway."""

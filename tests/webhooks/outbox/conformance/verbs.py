@@ -109,8 +109,10 @@ def add(store: Store, *endpoints: Endpoint) -> None:
 
 
 def enlist(store: Store) -> int:
-    """Enter a worker."""
-    return do(store, store.enlist, now=NOON)
+    """Enter a worker that lives as long as its test, without further heartbeats."""
+    number = do(store, store.enlist, now=NOON)
+    assert do(store, store.heartbeat, number, now=NOON + 1e9)
+    return number
 
 
 def claim(
@@ -135,6 +137,7 @@ def deliveries(store: Store, **options: Any) -> Sequence[Delivery]:
     """List deliveries, all of them by default."""
     given: dict[str, Any] = {
         "endpoint": None,
+        "tenant": None,
         "state": None,
         "before": None,
         "limit": 1000,

@@ -20,7 +20,7 @@ from tests.webhooks.fakes import FakeTransport, Middle, make_endpoint, until
 
 from upcall.testing import ManualClock
 from upcall.webhooks import Outbox
-from upcall.webhooks._deliver.worker import Worker
+from upcall.webhooks._deliver.deliverer import Deliverer
 from upcall.webhooks._proto.answer import TransportError
 from upcall.webhooks._proto.delivery import Attempt, Delivery, State
 from upcall.webhooks._proto.message import Message
@@ -29,6 +29,8 @@ from upcall.webhooks.outbox.contract import Keep
 
 NOON = 1_700_000_000.0
 URL = "https://one.example/hooks"
+SLEEPERS = 2
+"""How many sleep when there is nothing to do: the worker itself, and what prunes."""
 
 
 class Edge(Random):
@@ -51,7 +53,7 @@ class Bench:
         self.clock = ManualClock(NOON)
         self.reported: list[Exception] = []
 
-    def worker(self, **options: Any) -> Worker:
+    def worker(self, **options: Any) -> Deliverer:
         """Make a worker that is not running yet."""
         given: dict[str, Any] = {
             "transport": self.transport,
@@ -59,7 +61,7 @@ class Bench:
             "random": Middle(),
             "report": self.reported.append,
         }
-        return Worker(self.outbox, **(given | options))
+        return Deliverer(self.outbox, **(given | options))
 
     async def add(self, *names: str, **changes: Any) -> None:
         """Register endpoints."""
@@ -82,6 +84,7 @@ class Bench:
         return await self.outbox.writer.perform(
             self.outbox.store.deliveries,
             endpoint=None,
+            tenant=None,
             state=state,
             before=None,
             limit=10_000,
@@ -97,13 +100,13 @@ class Bench:
 
     async def advance(self, seconds: float) -> None:
         """Turn the clock when the worker sleeps, so that it sees the new time."""
-        while not self.clock.sleepers:
+        while self.clock.sleepers < SLEEPERS:
             await self.deliveries()
 
         self.clock.advance(seconds)
 
     @asynccontextmanager
-    async def running(self, **options: Any) -> AsyncIterator[Worker]:
+    async def running(self, **options: Any) -> AsyncIterator[Deliverer]:
         """Give a worker that runs."""
         worker = self.worker(**options)
 

@@ -1,4 +1,4 @@
-"""A worker: claims what is due, attempts it, and writes down how that went."""
+"""The work of a worker: claims what is due, attempts it, writes down how that went."""
 
 # Rule 1: only what has a free slot is claimed, so that every claim is attempted at once
 #   and its lease need not last longer than one request.
@@ -10,8 +10,9 @@
 
 from __future__ import annotations
 
-__all__ = ("SLOTS", "Worker")
+__all__ = ("SLOTS", "Deliverer")
 
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from random import Random
@@ -22,14 +23,20 @@ from anyio import CancelScope, create_task_group
 from anyio.abc import TaskGroup, TaskStatus
 
 from upcall._loops.which import current_loop
+from upcall.errors import NoRunningLoopError
 from upcall.webhooks._proto.delivery import State
 from upcall.webhooks._proto.errors import OutboxError
-from upcall.webhooks.clock import Clock
+from upcall.webhooks._proto.news import News
+from upcall.webhooks._proto.slots import Slots
+from upcall.webhooks.clock import Clock, SharedClock
 from upcall.webhooks.outbox.contract import Claim, Outcome, Settled, Turn
 from upcall.webhooks.outbox.outbox import Outbox
 from upcall.webhooks.transport.contract import Transport
 
+from .heartbeat import Heartbeat
+from .pruning import prune
 from .send import Sender
+from .telling import log_news
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -43,9 +50,10 @@ _POLL: Final = 1.0
 _RESCUE_EVERY: Final = 5.0
 _GRACE: Final = 5.0
 _MOST_DOUBLINGS: Final = 6
+_FAN_OUT: Final = 100
 
 
-class Worker:
+class Deliverer:
     """Delivers what waits in an outbox that is open, until it is stopped.
 
     To be made in the event loop that runs it.
@@ -59,6 +67,7 @@ class Worker:
             since their last failure share at most half of them.
         report: takes errors of the outbox, which have no caller; they are logged by
             default.
+        tell: takes what is found out about endpoints.
     """
 
     def __init__(
@@ -70,25 +79,29 @@ class Worker:
         random: Random,
         slots: int = SLOTS,
         report: Callable[[Exception], None] | None = None,
+        tell: Callable[[News], object] = log_news,
     ) -> None:
         self._outbox = outbox
         self._sender = Sender(transport, clock=clock, random=random)
         self._loop = current_loop()
         self._clock = clock
-        self._slots = slots
+        self._random = random
+        self._slots = Slots(slots)
         self._report = report or _log_error
+        self._tell = tell
+        self._heartbeat = Heartbeat(self._loop, self._beat)
         self._number = 0
-        self._flying = 0
-        self._flying_unproven = 0
         self._stopping = False
         self._failures = 0
         self._next_rescue = 0.0
+        self._next_look = 0.0
+        self._struck_off = False
         self._change = anyio.Event()
 
     @property
     def in_flight(self) -> int:
         """How many requests are under way."""
-        return self._flying
+        return self._slots.used
 
     def wake(self) -> None:
         """Let it look for something to claim. From its own loop."""
@@ -113,27 +126,75 @@ class Worker:
         Raises:
             OutboxError: if the worker cannot be entered in the outbox.
         """
-        self._number = await self._perform(
-            self._outbox.store.enlist, now=self._clock.now()
-        )
+        await self._enlist()
+        self._outbox.writer.watch(self._changed_elsewhere)
 
         try:
+            self._heartbeat.start()
             task_status.started()
 
             async with create_task_group() as group:
+                group.start_soon(self._prune)
+
                 while not self._stopping:
                     await self._turn(group)
 
                 await self._finish(group)
         finally:
+            self._heartbeat.stop()
+            self._outbox.writer.unwatch(self._changed_elsewhere)
             await self._dismiss()
+
+    async def _enlist(self) -> None:
+        """Enter it in the outbox; again, if it was struck off while it could not beat.
+
+        Its claims have lapsed then: their outcomes count as late ones.
+        """
+        self._struck_off = False
+        self._number = await self._perform(
+            self._outbox.store.enlist, now=self._clock.now()
+        )
+
+    def _beat(self) -> None:
+        """Say that it lives; in the heartbeat's thread."""
+        try:
+            self._outbox.writer.queue(
+                self._outbox.store.heartbeat,
+                self._number,
+                now=self._clock.now(),
+                loop=self._loop,
+                done=self._beaten,
+            )
+        except OutboxError as error:
+            _LOG.debug("a heartbeat was not written: %s", error)
+
+    def _beaten(self, lives: bool | Exception) -> None:
+        if lives is False:
+            self._struck_off = True
+            self.wake()
+        elif isinstance(lives, Exception):
+            _LOG.debug("a heartbeat was not written: %s", lives)
+
+    def _changed_elsewhere(self) -> None:
+        """Look for what another process did; in the writer's thread."""
+        with contextlib.suppress(NoRunningLoopError):
+            self._loop.call_soon_threadsafe(self._look)
+
+    def _look(self) -> None:
+        self._next_look = 0.0
+        self.wake()
+
+    async def _prune(self) -> None:
+        await prune(
+            self._outbox, clock=self._clock, random=self._random, report=self._report
+        )
 
     async def _turn(self, group: TaskGroup) -> None:
         """Claim what is due, start the attempts, and wait for a change."""
         self._change = anyio.Event()
 
         try:
-            await self._rescue()
+            await self._maintain()
             turn = await self._claim()
             self._failures = 0
         except OutboxError as error:
@@ -143,38 +204,70 @@ class Worker:
             return
 
         for claim in turn.claims:
-            self._count(claim, 1)
+            self._slots.take(proven=claim.proven)
             group.start_soon(self._deliver, claim)
 
         await self._pause(self._until(turn.next_due))
 
-    async def _rescue(self) -> None:
+    async def _maintain(self) -> None:
+        """Do what is to be done now and then, if its time has come."""
+        if self._struck_off:
+            await self._enlist()
+
         now = self._clock.now()
 
-        if now < self._next_rescue <= now + _RESCUE_EVERY:
-            return
+        if not now < self._next_look <= now + _POLL:
+            self._next_look = now + _POLL
+            await self._fan_out(now)
 
-        self._next_rescue = now + _RESCUE_EVERY
-        lapsed = await self._perform(self._outbox.store.rescue, now=now)
+        if not now < self._next_rescue <= now + _RESCUE_EVERY:
+            self._next_rescue = now + _RESCUE_EVERY
+            await self._rescue(now)
 
-        if lapsed:
+    async def _fan_out(self, now: float) -> None:
+        """Make deliveries of what was enqueued."""
+        looked_at = await self._perform(
+            self._outbox.store.fan_out, now=now, limit=_FAN_OUT
+        )
+
+        if looked_at == _FAN_OUT:
+            self._look()
+
+    async def _rescue(self, now: float) -> None:
+        # First of all it says that it lives itself: a clock that was turned forward
+        # would make it strike itself off.
+        store = self._outbox.store
+
+        if isinstance(self._clock, SharedClock):
+            self._clock.correct(await self._perform(store.time))
+
+        if not await self._perform(store.heartbeat, self._number, now=now):
+            await self._enlist()
+
+        lapsed = await self._perform(store.rescue, now=now)
+
+        if lapsed.number:
             _LOG.warning(
-                "claims of workers that are gone were taken back",
-                extra={"upcall_deliveries": lapsed},
+                "claims of workers that are gone were taken back: %d deliveries",
+                lapsed.number,
+                extra={"upcall_deliveries": lapsed.number},
             )
 
-    async def _claim(self) -> Turn:
-        free = self._slots - self._flying
+        for news in lapsed.news:
+            self._tell(news)
 
-        if free <= 0 or self._stopping:
+    async def _claim(self) -> Turn:
+        slots = self._slots
+
+        if slots.free <= 0 or self._stopping:
             return Turn()
 
         return await self._perform(
             self._outbox.store.claim,
             self._number,
             now=self._clock.now(),
-            free=free,
-            unproven=max(0, max(1, self._slots // 2) - self._flying_unproven),
+            free=slots.free,
+            unproven=slots.free_unproven,
         )
 
     def _until(self, due: float | None) -> float:
@@ -221,6 +314,9 @@ class Worker:
 
             if isinstance(result, Settled):
                 _log_outcome(outcome, result)
+
+                for news in result.news:
+                    self._tell(news)
             else:
                 # The lease will end, and the delivery be attempted again: a duplicate,
                 # but no loss.
@@ -234,7 +330,7 @@ class Worker:
             done(error)
 
     def _free(self, claim: Claim) -> None:
-        self._count(claim, -1)
+        self._slots.give(proven=claim.proven)
         self._change.set()
 
     async def _finish(self, group: TaskGroup) -> None:
@@ -242,7 +338,7 @@ class Worker:
         async with create_task_group() as waiting:
             waiting.start_soon(self._alarm, _GRACE, waiting.cancel_scope)
 
-            while self._flying:
+            while self._slots.used:
                 self._change = anyio.Event()
                 await self._change.wait()
 
@@ -252,20 +348,19 @@ class Worker:
 
     async def _dismiss(self) -> None:
         try:
-            await self._perform(
+            lapsed = await self._perform(
                 self._outbox.store.dismiss, self._number, now=self._clock.now()
             )
         except OutboxError as error:
             self._report(error)
+        else:
+            for news in lapsed.news:
+                self._tell(news)
 
     async def _perform(
         self, verb: Callable[_P, _R], *args: _P.args, **options: _P.kwargs
     ) -> _R:
         return await _shielded(self._outbox.writer.perform(verb, *args, **options))
-
-    def _count(self, claim: Claim, change: int) -> None:
-        self._flying += change
-        self._flying_unproven += 0 if claim.proven else change
 
 
 async def _shielded(work: Awaitable[_R]) -> _R:
@@ -276,7 +371,14 @@ async def _shielded(work: Awaitable[_R]) -> _R:
 
 
 def _log_error(error: Exception) -> None:
-    _LOG.error("a worker could not use its outbox", exc_info=error)
+    _LOG.error("a worker could not use its outbox: %s", error, exc_info=error)
+
+
+_TOLD: Final = (
+    ": event %(upcall_event)s, message %(upcall_message)s, "
+    "endpoint %(upcall_endpoint)s, delivery %(upcall_delivery)s, "
+    "attempt %(upcall_attempt)s, status %(upcall_status)s, reason %(upcall_reason)s"
+)
 
 
 def _log_outcome(outcome: Outcome, settled: Settled) -> None:
@@ -290,7 +392,8 @@ def _log_outcome(outcome: Outcome, settled: Settled) -> None:
         level, text = logging.WARNING, "a delivery was given up"
 
     if _LOG.isEnabledFor(level):
-        _LOG.log(level, text, extra=_details(outcome))
+        details = _details(outcome)
+        _LOG.log(level, text + _TOLD, details, extra=details)
 
 
 def _details(outcome: Outcome) -> dict[str, object]:
