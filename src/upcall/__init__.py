@@ -33,6 +33,7 @@ __all__ = (
     "UpcallError",
     "WrongLoopError",
     "WrongThreadError",
+    "WrongTypeError",
     "callbackify",
     "event",
     "on",
@@ -75,3 +76,4 @@ from .errors import StreamFullError as StreamFullError
 from .errors import UpcallError as UpcallError
 from .errors import WrongLoopError as WrongLoopError
 from .errors import WrongThreadError as WrongThreadError
+from .errors import WrongTypeError as WrongTypeError

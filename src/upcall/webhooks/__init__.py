@@ -8,6 +8,7 @@ __all__ = (
     "BlockedError",
     "Bridge",
     "BridgeClosedError",
+    "BridgeStatistics",
     "Clock",
     "Codec",
     "ConflictError",
@@ -58,6 +59,7 @@ from ._proto.schemes import Verified as Verified
 from ._proto.schemes import new_secret as new_secret
 from ._proto.schemes import scheme as scheme
 from .bridge import Bridge as Bridge
+from .bridge import BridgeStatistics as BridgeStatistics
 from .clock import Clock as Clock
 from .codec import Codec as Codec
 from .outbox.outbox import Outbox as Outbox

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-__all__ = ("MAX_PAYLOAD", "Bridge", "Statistics")
+__all__ = ("MAX_PAYLOAD", "Bridge", "BridgeStatistics")
 
 import contextlib
 from collections.abc import Callable, Iterable
@@ -53,7 +53,7 @@ _WATCH: Final = 1.0
 
 
 @attrs.frozen(kw_only=True)
-class Statistics:
+class BridgeStatistics:
     """What is in the outbox, and what this bridge is doing."""
 
     endpoints: int
@@ -241,7 +241,7 @@ class Bridge(Management):
         except OutboxError as error:
             self._report(error)
 
-    async def statistics(self) -> Statistics:
+    async def statistics(self) -> BridgeStatistics:
         """Count what is in the outbox, and what this bridge is doing.
 
         It looks at every delivery: with a million of them it takes a while, in which
@@ -249,7 +249,7 @@ class Bridge(Management):
         """
         counts = await self._perform(self._outbox.store.counts)
         worker = self._opened().worker
-        return Statistics(
+        return BridgeStatistics(
             endpoints=counts.endpoints,
             waiting=counts.waiting,
             claimed=counts.claimed,

@@ -16,7 +16,7 @@ from anyio.lowlevel import checkpoint
 
 from upcall._loops.which import current_loop
 from upcall.webhooks._proto.errors import ConflictError, EndpointError, OutboxError
-from upcall.webhooks.outbox.contract import StorageError
+from upcall.webhooks.outbox.contract import StorageError, TryAgainError
 from upcall.webhooks.outbox.seal import Seal
 from upcall.webhooks.outbox.sqlite import SqliteStore
 from upcall.webhooks.outbox.writer import Writer
@@ -33,6 +33,7 @@ class ScriptedStore(SqliteStore):
         self.calls: list[object] = []
         self.trouble: BaseException | None = None
         self.is_closed = False
+        self.deadlocks = 0
 
     def open(self) -> None:
         if self.trouble is not None:
@@ -58,6 +59,10 @@ class ScriptedStore(SqliteStore):
 
         if 0 in numbers:
             raise StorageError("the disk is gone")
+
+        if 40 in numbers and self.deadlocks:
+            self.deadlocks -= 1
+            raise TryAgainError("a deadlock")
 
         return [ConflictError("13") if n == 13 else 2 * n for n in numbers]
 
@@ -197,6 +202,21 @@ async def test_failing_verb_is_undone_and_harms_nobody_else() -> None:
             await settle_down(writer, 2)
 
         assert store.calls == ["after"]
+
+
+@pytest.mark.parametrize("deadlocks", [1, 5, 6])
+async def test_what_was_undone_for_anothers_sake_is_done_again(deadlocks: int) -> None:
+    """A few times; then it fails, as if the store itself did."""
+    async with opened() as (store, writer):
+        store.deadlocks = deadlocks
+
+        if deadlocks < 6:
+            assert await writer.perform_in_bulk(store.double, 40) == 80
+        else:
+            with pytest.raises(OutboxError, match="a deadlock"):
+                await writer.perform_in_bulk(store.double, 40)
+
+    assert store.calls == [[40]] * min(deadlocks + 1, 6)
 
 
 async def test_failing_store_fails_the_whole_batch_at_once() -> None:

@@ -47,7 +47,7 @@ SLOTS: Final = 100
 """How many requests a worker has in flight at most."""
 
 _POLL: Final = 1.0
-_RESCUE_EVERY: Final = 5.0
+_RESCUE_EVERY: Final = 2.0
 _GRACE: Final = 5.0
 _MOST_DOUBLINGS: Final = 6
 _FAN_OUT: Final = 100

@@ -15,6 +15,8 @@ from upcall.webhooks._proto.formats import needs_source
 from upcall.webhooks.codec import Codec
 from upcall.webhooks.transport.guard import Guard
 
+from .environment import UnsetVariableError, resolve_secret
+
 
 def complete_endpoint(
     endpoint: Endpoint,
@@ -46,6 +48,7 @@ def complete_endpoint(
         source=endpoint.source or (source if needs_source(endpoint.format) else None),
     )
     check_endpoint(whole)
+    _check_environment(whole)
 
     try:
         guard.check(whole.url)
@@ -53,6 +56,17 @@ def complete_endpoint(
         raise EndpointError(f"endpoint {whole.id!r}: {error}") from error
 
     return whole
+
+
+def _check_environment(endpoint: Endpoint) -> None:
+    """Look at secrets that stand in the environment, as at any other."""
+    try:
+        secret = resolve_secret(endpoint.secret)
+    except UnsetVariableError as error:
+        raise EndpointError(f"endpoint {endpoint.id!r}: {error}") from error
+
+    if secret != endpoint.secret:
+        check_endpoint(attrs.evolve(endpoint, secret=secret))
 
 
 def _name(endpoint: Endpoint, key: str | type, codec: Codec) -> str:

@@ -26,6 +26,8 @@ from upcall.webhooks.clock import Clock
 from upcall.webhooks.outbox.contract import Claim, Outcome
 from upcall.webhooks.transport.contract import Transport
 
+from .environment import UnsetVariableError, resolve_secret
+
 _LOG: Final = logging.getLogger("upcall")
 _KEPT_BODY: Final = 4096
 _KEPT_HEADERS: Final = 4096
@@ -79,12 +81,18 @@ class Sender:
         """
         started = self._clock.now()
 
+        request = _Request(claim.endpoint.url, (), (), b"")
+        verdict: Verdict
+
         try:
             request = self._sign(claim, now=started)
+        except UnsetVariableError as error:
+            # Nothing is wrong with the delivery: another worker may have the variable.
+            found: _Found = TransportError("broken", f"it cannot be signed: {error}")
+            verdict = judge(found, now=started)
         except OptionError as error:
-            found: _Found = BlockedError(f"it cannot be signed: {error}")
-            verdict: Verdict = Bury(reason=str(found))
-            request = _Request(claim.endpoint.url, (), (), b"")
+            found = BlockedError(f"it cannot be signed: {error}")
+            verdict = Bury(reason=str(found))
         else:
             found = await self._post(claim, request)
             verdict = judge(found, now=self._clock.now())
@@ -174,7 +182,7 @@ def _prepared(endpoint: Endpoint) -> _Prepared:
     headers = tuple(endpoint.headers.items())
     return _Prepared(
         endpoint=endpoint,
-        signer=scheme(endpoint.scheme, endpoint.secret),
+        signer=scheme(endpoint.scheme, resolve_secret(endpoint.secret)),
         headers=headers,
         shown=tuple((name, MASK) for name, _ in headers),
     )

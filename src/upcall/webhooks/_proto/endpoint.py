@@ -23,6 +23,7 @@ from upcall.keys import check_key, matches
 
 from .errors import EndpointError
 from .filter import Filter
+from .formats import FORMATS, needs_source
 from .frozen import freeze_object
 from .headers import check_header
 from .health import Health
@@ -31,7 +32,7 @@ from .schemes import names, signature_headers
 from .schemes import scheme as find_scheme
 from .tenant import check_tenant
 
-_RESERVED: Final = ("ce-", "svix-", "webhook-")
+_RESERVED: Final = ("ce-", "svix-", "upcall-", "webhook-")
 _CREDENTIALS: Final = "authorization"
 _OURS: Final = frozenset(
     {"content-type", "user-agent", "x-github-event", "x-hub-signature"}
@@ -39,8 +40,6 @@ _OURS: Final = frozenset(
 """Headers that Upcall sets. Credentials are the user's, but for a scheme that has them
 for a signature."""
 
-_FORMATS: Final = ("standard", "cloudevents", "cloudevents-binary", "raw")
-_SOURCED: Final = ("cloudevents", "cloudevents-binary")
 _URI_REFERENCE: Final = re.compile(
     r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+"
 )
@@ -53,6 +52,10 @@ _MOST_IN_FLIGHT: Final = 1000
 _MOST_PER_SECOND: Final = 10_000.0
 _LEAST_PER_SECOND: Final = 1 / 86_400
 _MOST_SECRETS: Final = 10
+IN_ENVIRONMENT: Final = "env:"
+"""What a secret begins with that only names a variable."""
+
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _LONGEST_ID: Final = 200
 _HIGHEST: Final = 2**31 - 1
 _LONGEST_SOURCE: Final = 2000
@@ -136,7 +139,8 @@ class Endpoint:
     """How requests are signed."""
 
     secret: str | tuple[str, ...] = attrs.field(converter=_as_secret, repr=False)
-    """What they are signed with; several while one is rotated out, the newest first. Of
+    """What they are signed with; several while one is rotated out, the newest first.
+    ``"env:NAME"`` is read from that variable, by each process that delivers. Of
     one that is stored, what signs now."""
 
     tenant: str | None = None
@@ -269,13 +273,13 @@ def _check_version(endpoint: Endpoint) -> None:
 
 
 def _check_format(endpoint: Endpoint) -> None:
-    if endpoint.format not in _FORMATS:
-        known = ", ".join(map(repr, _FORMATS))
+    if endpoint.format not in FORMATS:
+        known = ", ".join(map(repr, FORMATS))
         raise OptionError(f"format={endpoint.format!r}: use one of {known}")
 
     source: object = endpoint.source
 
-    if source is None and endpoint.format in _SOURCED:
+    if source is None and needs_source(endpoint.format):
         raise OptionError(
             f"format={endpoint.format!r} needs source=: give the URI that stands for "
             "you, here or to the bridge"
@@ -301,10 +305,28 @@ def _check_secret(endpoint: Endpoint) -> None:
             f"secret= has {len(endpoint.secret)} secrets: give {_MOST_SECRETS} at most"
         )
 
+    texts = (endpoint.secret,) if isinstance(endpoint.secret, str) else endpoint.secret
+    here = tuple(text for text in texts if text and not _in_environment(text))
+
     # A public key verifies and does not sign; only signing shows it.
-    find_scheme(endpoint.scheme, secret=endpoint.secret).sign(
-        b"", id="x", timestamp=0, url=endpoint.url
-    )
+    if here or not any(texts):
+        find_scheme(endpoint.scheme, secret=here).sign(
+            b"", id="x", timestamp=0, url=endpoint.url
+        )
+
+
+def _in_environment(text: str) -> bool:
+    """Tell whether it only names a variable; what is in that is looked at later."""
+    if not text.startswith(IN_ENVIRONMENT):
+        return False
+
+    if not _VARIABLE.fullmatch(text.removeprefix(IN_ENVIRONMENT)):
+        raise OptionError(
+            "a secret that begins with 'env:' names a variable: give letters, digits "
+            "and underscores after it"
+        )
+
+    return True
 
 
 def _check_headers(endpoint: Endpoint) -> None:

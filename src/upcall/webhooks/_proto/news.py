@@ -19,9 +19,10 @@ class News:
     name: Literal[
         "webhook.failing", "webhook.exhausted", "webhook.recovered", "webhook.disabled"
     ]
-    """``failing``: an attempt of a delivery failed for the fourth time. ``exhausted``: a
-    delivery is dead. ``recovered``: an endpoint that had been failing has a success.
-    ``disabled``: an endpoint answered 410, or has failed for five days."""
+    """``failing`` is told when an attempt of a delivery failed for the fourth time,
+    ``exhausted`` when a delivery is dead, ``recovered`` when an endpoint that had been
+    failing has a success, ``disabled`` when one answered 410, or has failed for five
+    days."""
 
     endpoint: str
     """The id of the endpoint."""

@@ -1,11 +1,11 @@
 """Requests that came in, as they are looked at."""
 
-# A request lives as a delivery does, by the same table: the bus is where it goes, and an
-# attempt is an emission. It is delivered when every callback has finished.
+# A request lives as a delivery does, by the same table: the bus is where it goes, and
+# an attempt is an emission. It is delivered when every callback has finished.
 
 from __future__ import annotations
 
-__all__ = ("Request", "RequestAttempt")
+__all__ = ("RequestAttempt", "StoredRequest")
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from .delivery import State
 
 
 @attrs.frozen(kw_only=True)
-class Request:
+class StoredRequest:
     """An event that came in by a request, as it stood when it was read.
 
     A request that carries several events is on record once for each.

@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from upcall.webhooks._proto.delivery import Delivery
 from upcall.webhooks._proto.errors import ConflictError
 
-from .contract import Keep, Kept, StorageError
+from .contract import Keep, Kept, StorageError, TryAgainError
 from .seal import Seal
 from .sql import SqlStore
 
@@ -44,6 +44,9 @@ _KEEPALIVE: Final = {
     "tcp_user_timeout": 30_000,
 }
 """So that a server that vanished is noticed within half a minute (see libpq's docs)."""
+
+_AGAIN: Final = ("40001", "40P01", "55P03")
+"""Serialization failure, deadlock, and a lock that did not come in time."""
 
 _TROUBLE: Final = {
     "08": "cannot be reached: see that the server runs",
@@ -195,6 +198,9 @@ class PostgresStore(SqlStore):
         try:
             yield
         except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) in _AGAIN:
+                raise TryAgainError(f"{self._name}: {_first(error)}") from error
+
             trouble = self._trouble(error)
 
             if trouble is None:

@@ -30,7 +30,7 @@ from upcall._loops.which import current_loop
 from upcall.errors import NoRunningLoopError, UpcallError
 from upcall.webhooks._proto.errors import ConflictError, OutboxError
 
-from .contract import StorageError, Store
+from .contract import StorageError, Store, TryAgainError
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -39,6 +39,9 @@ _S = TypeVar("_S")
 _LOG: Final = logging.getLogger("upcall")
 BATCH: int = 500
 """How many operations go into one commit at most, so that nobody waits too long."""
+
+_AGAIN: Final = 5
+"""How often a batch is done again that was undone for another process's sake."""
 
 PEEK: Final = 0.02
 """Seconds between two looks at what other processes have done."""
@@ -319,8 +322,8 @@ class Writer:
             # of what is stored.
             _LOG.debug("the outbox could not be asked for news: %s", error)
 
-    def _do(self, batch: Sequence[_Ticket]) -> None:
-        """Do a batch in one commit, or what can be done of it."""
+    def _do(self, batch: Sequence[_Ticket], left: int = _AGAIN) -> None:
+        """Do a batch in one commit, or what can be done of it; again if need be."""
         if not batch:
             return
 
@@ -328,6 +331,11 @@ class Writer:
             with self._store.transaction():
                 for group in _grouped(batch):
                     _call(group)
+        except TryAgainError as error:
+            if left:
+                self._do(batch, left - 1)
+            else:
+                _fail(batch, error)
         except StorageError as error:
             _fail(batch, error)
         except Exception as error:  # noqa: BLE001 (handed to whose it is)

@@ -126,8 +126,7 @@ def at_once(opener: Callable[[], Store], keeps: Sequence[Keep]) -> list[Kept]:
         try:
             start.wait(30)
 
-            for each in keeps:
-                results.append(kept(store, each))
+            results.extend(kept(store, each) for each in keeps)
         finally:
             store.close()
 
