@@ -15,6 +15,7 @@ __all__ = (
     "Delivery",
     "Endpoint",
     "EndpointError",
+    "Filter",
     "Guard",
     "News",
     "Outbox",
@@ -28,6 +29,8 @@ __all__ = (
     "TransportError",
     "Verified",
     "Worker",
+    "downgrade",
+    "enqueue",
     "new_secret",
     "scheme",
 )
@@ -54,6 +57,7 @@ from ._proto.errors import EndpointError as EndpointError
 from ._proto.errors import OutboxError as OutboxError
 from ._proto.errors import PayloadError as PayloadError
 from ._proto.errors import SignatureError as SignatureError
+from ._proto.filter import Filter as Filter
 from ._proto.news import News as News
 from ._proto.schemes import Verified as Verified
 from ._proto.schemes import new_secret as new_secret
@@ -62,9 +66,11 @@ from .bridge import Bridge as Bridge
 from .bridge import BridgeStatistics as BridgeStatistics
 from .clock import Clock as Clock
 from .codec import Codec as Codec
+from .enqueue import enqueue as enqueue
 from .outbox.outbox import Outbox as Outbox
 from .receiver import Receiver as Receiver
 from .receiver import Source as Source
 from .transport.contract import Transport as Transport
 from .transport.guard import Guard as Guard
+from .versions import downgrade as downgrade
 from .worker import Worker as Worker

@@ -31,6 +31,9 @@ from .schema import delivery, endpoint, in_state
 from .workers import is_enlisted, lock_endpoints
 
 _HIGHEST: Final = 2**62
+_LATER: Final = 1.0
+"""Seconds after which we look again, where something is due that we cannot send."""
+
 _AGAIN: Final = 0.05
 """Seconds after which we look again at what somebody else had locked."""
 
@@ -126,8 +129,9 @@ class Claims:
         picked: list[tuple[AnyRow, bool]] = []
 
         for standing in self._in_turn(connection, moment, slots):
-            # One that was added since the register was read has to wait for a turn.
-            if standing.id in register.by_number:
+            # One that was added since the register was read has to wait for a turn,
+            # and one whose secrets nobody here can open for another process.
+            if register.can_send(standing.id):
                 rows = _take(connection, standing, moment, most=slots.for_(standing))
                 picked += [(row, standing.proven) for row in rows]
                 slots.use(standing, len(rows))
@@ -135,6 +139,10 @@ class Claims:
 
         claims = _claim(connection, register, worker, picked, now=now)
         due = _next_due(connection, moment, slots) if slots.free > 0 else None
+
+        if due is not None and not register.all_readable:
+            due = max(due, now + _LATER)
+
         return Turn(claims=claims, next_due=due)
 
     def _in_turn(

@@ -25,6 +25,7 @@ __all__ = (
     "update_endpoint",
 )
 
+import logging
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -43,7 +44,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from upcall.webhooks._proto.delivery import State
 from upcall.webhooks._proto.endpoint import Endpoint, check_endpoint, hears
-from upcall.webhooks._proto.errors import EndpointError
+from upcall.webhooks._proto.errors import EndpointError, OutboxError
 from upcall.webhooks._proto.filter import Filter
 from upcall.webhooks._proto.health import Health
 from upcall.webhooks._proto.rotation import Secrets
@@ -62,8 +63,9 @@ from .rows import (
 )
 from .schema import delivery, in_state, meta
 from .schema import endpoint as table
-from .seal import Seal
+from .seal import Seal, Unopened
 
+_LOG: Final = logging.getLogger("upcall")
 _CHANGES: Final = "endpoint_changes"
 _NAMES: Final = 10_000
 
@@ -102,6 +104,9 @@ class Registered:
     """With the secrets that it will have in the end; see `at`."""
 
     secrets: Secrets
+    readable: bool = attrs.field(default=True, kw_only=True)
+    """Whether a key of this process opens its secrets."""
+
     filter: Filter | None = attrs.field(
         init=False, default=attrs.Factory(_compiled, takes_self=True)
     )
@@ -126,10 +131,16 @@ class Register:
     def __init__(self, changes: int, entries: Iterable[Registered]) -> None:
         self.changes = changes
         self.by_number: Mapping[int, Registered] = {e.number: e for e in entries}
+        self.all_readable: bool = all(e.readable for e in self.by_number.values())
         self.numbers: Mapping[str, int] = {
             entry.endpoint.id: number for number, entry in self.by_number.items()
         }
         self._hearing: dict[str, tuple[Registered, ...]] = {}
+
+    def can_send(self, number: int) -> bool:
+        """Tell whether requests to the endpoint of this number can be made here."""
+        entry = self.by_number.get(number)
+        return entry is not None and entry.readable
 
     def hearing(self, name: str) -> tuple[Registered, ...]:
         """Return the enabled endpoints that hear the name."""
@@ -166,13 +177,21 @@ def count_change(connection: Connection) -> None:
 def load_register(connection: Connection, seal: Seal) -> Register:
     """Read all endpoints.
 
-    Raises:
-        OutboxError: if no key opens the secrets of one.
+    Who only stores needs no keys; and an endpoint that no key opens is no reason not to
+    deliver to the others. It is left alone, and said so.
     """
     changes = read_changes(connection)
     rows = connection.execute(_LIVE).all()
-    entries = [Registered(row.id, *endpoint_from_row(row, seal)) for row in rows]
-    return Register(changes, entries)
+    return Register(changes, [_registered(row, seal) for row in rows])
+
+
+def _registered(row: AnyRow, seal: Seal) -> Registered:
+    try:
+        return Registered(row.id, *endpoint_from_row(row, seal))
+    except OutboxError as error:
+        _LOG.warning("%s; until then nothing is sent to it from here", error)
+        closed = endpoint_from_row(row, Unopened())
+        return Registered(row.id, *closed, readable=False)
 
 
 def list_endpoints(connection: Connection, seal: Seal, *, now: float) -> list[Endpoint]:
