@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 from importlib import import_module
 from importlib.metadata import version as installed
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -21,7 +23,8 @@ author = "The Upcall developers"
 copyright = f"2026, {author}"  # noqa: A001 (Sphinx's name)
 version = release = installed("upcall")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+sys.path.insert(0, str(Path(__file__).parent))  # for states.py
+extensions = ["myst_parser", "sphinx.ext.autodoc", "states"]
 exclude_patterns = ["_build", "changes"]
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 3
