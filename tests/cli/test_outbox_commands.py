@@ -225,6 +225,7 @@ def test_secrets_are_resealed(
         (["replay"], 2, "give numbers, or --endpoint and --since"),
         (["replay", "1", "--endpoint", "x"], 2, "give numbers, or --endpoint"),
         (["replay", "1"], 0, "is replayed as"),
+        (["endpoints", "rotate", "--help"], 0, "--overlap"),
         (["worker", "--allow", "x"], 2, "x"),
         (["worker", "--outbox", "nonsense"], 1, "this is no database URL"),
         (["worker", "--slots", "0"], 2, "slots"),
@@ -248,6 +249,18 @@ def test_outbox_has_to_be_named(
     monkeypatch.delenv("UPCALL_OUTBOX", raising=False)
 
     assert "--outbox" in told(capsys, "deliveries", status=2)
+    assert "--outbox" in told(capsys, "endpoints", "pause", "one", status=2)
+    assert "--overlap" in told(capsys, "endpoints", "rotate", "--help")
+
+
+@pytest.mark.parametrize("command", [["deliveries"], ["worker", "--no-migrate"]])
+def test_who_looks_changes_no_tables(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    """It is said what to do."""
+    url = f"sqlite:///{tmp_path}/new.db"
+
+    assert "upcall outbox migrate" in told(capsys, *command, "--outbox", url, status=1)
 
 
 # --- worker ---

@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status, why = INTERRUPTED, "interrupted"
     except* TerminatedError:
         status, why = TERMINATED, "terminated"
+    except* BrokenPipeError:  # who reads has enough: `upcall deliveries | head`
+        pass
     except* OSError as failed:
         why = _reason(failed)
 

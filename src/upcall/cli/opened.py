@@ -33,15 +33,22 @@ KEYS: Final = "UPCALL_KEYS"
 class ManagedOutbox:
     """Which outbox a command is about."""
 
-    url: str
-    migrate: bool = True
+    url: str | None
+    """None if it was not said: there may be no need to, for help."""
+
+    migrate: bool = False
+    """Whether to make the tables, or bring them up to date."""
 
     def make(self) -> Outbox:
         """Return it, closed.
 
         Raises:
             UpcallError: if the URL or a key is none.
+            click.UsageError: if there is no URL.
         """
+        if self.url is None:
+            raise click.UsageError("name the outbox: --outbox URL, or UPCALL_OUTBOX")
+
         keys = [key.strip() for key in os.environ.get(KEYS, "").split(",")]
         return Outbox(self.url, keys=[key for key in keys if key], migrate=self.migrate)
 
@@ -52,14 +59,14 @@ def outbox_options(command: _F) -> _F:
     @click.option(
         "--outbox",
         "url",
-        required=True,
+        default=None,
         envvar="UPCALL_OUTBOX",
         show_envvar=True,
         help="The database URL: sqlite:///outbox.db, or postgresql://... Keys that "
         f"seal secrets are read from {KEYS}, the newest first, with commas in between.",
     )
     @wraps(command)
-    def with_outbox(*args: Any, url: str, **options: Any) -> Any:
+    def with_outbox(*args: Any, url: str | None, **options: Any) -> Any:
         return command(*args, outbox=ManagedOutbox(url=url), **options)
 
     return with_outbox  # type: ignore[return-value]

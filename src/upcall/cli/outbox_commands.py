@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
+import attrs
 import click
 
 from upcall.errors import OptionError
@@ -174,13 +175,23 @@ def replay(
     help="Addresses that are not public and may be used all the same: 10.0.0.0/8.",
 )
 @click.option("--http", is_flag=True, help="Allow http:// URLs, and every port.")
+@click.option(
+    "--no-migrate", is_flag=True, help="Refuse an outbox that is not up to date."
+)
 @click.option("--trio", is_flag=True, help="Run on trio instead of asyncio.")
 def worker(
-    *, outbox: ManagedOutbox, slots: int, allow: tuple[str, ...], http: bool, trio: bool
+    *,
+    outbox: ManagedOutbox,
+    slots: int,
+    allow: tuple[str, ...],
+    http: bool,
+    no_migrate: bool,
+    trio: bool,
 ) -> Any:
     """Deliver what waits, until Ctrl-C or SIGTERM. As many as you like may run."""
     backend = "trio" if trio else "asyncio"
-    work = partial(run_worker, outbox, slots=slots, guard=_guard(allow, http=http))
+    which = attrs.evolve(outbox, migrate=not no_migrate)
+    work = partial(run_worker, which, slots=slots, guard=_guard(allow, http=http))
     return partial(run_async, work, backend=backend)
 
 
@@ -206,7 +217,7 @@ def outbox() -> None:
 @outbox_options
 def migrate(*, outbox: ManagedOutbox) -> Any:
     """Make the tables, or bring them up to date."""
-    return _later(upkeep.migrate_outbox, outbox)
+    return _later(upkeep.migrate_outbox, attrs.evolve(outbox, migrate=True))
 
 
 @outbox.command()

@@ -20,6 +20,8 @@ from tests.webhooks.outbox.conformance.verbs import (
     make_keep,
 )
 
+from upcall import Bus
+from upcall.webhooks import Bridge, Outbox
 from upcall.webhooks._proto.errors import OutboxError
 from upcall.webhooks.outbox.contract import Kept
 from upcall.webhooks.outbox.seal import Seal
@@ -95,3 +97,13 @@ def test_who_lists_endpoints_is_told(path: Path) -> None:
         do(store, store.endpoints, now=NOON)
 
     store.close()
+
+
+async def test_bridge_that_only_stores_needs_no_keys(path: Path) -> None:
+    """It opens, and what it accepts is there for others."""
+    outbox = Outbox(f"sqlite:///{path}")
+
+    async with Bus() as bus, Bridge(bus, outbox, deliver=False) as bridge:
+        await bus.aemit("order.paid", 1)
+
+        assert len(await bridge.deliveries()) == 2

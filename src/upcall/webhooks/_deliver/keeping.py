@@ -7,13 +7,12 @@ from __future__ import annotations
 
 __all__ = ("Keeping",)
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 from upcall._events.envelope import Envelope
 from upcall._loops.loop import Loop
-from upcall.keys import RESERVED
-from upcall.webhooks._proto.endpoint import Endpoint, hears
+from upcall.keys import RESERVED, matches
 from upcall.webhooks._proto.errors import BridgeClosedError
 from upcall.webhooks._proto.news import News
 from upcall.webhooks.clock import Clock
@@ -62,7 +61,7 @@ class Keeping:
         self._failed = failed
         self._tenant = tenant
         self._closed = False
-        self._endpoints: Sequence[Endpoint] = ()
+        self._keys: frozenset[str] = frozenset()
         self._changes = 0
 
     @property
@@ -86,13 +85,13 @@ class Keeping:
         if changes == self._changes:
             return False
 
-        self._endpoints = await perform(store.endpoints, now=self._clock.now())
+        self._keys = await perform(store.keys)
         self._changes = changes
         return True
 
     def wants(self, name: str) -> bool:
         """Tell whether an endpoint that is enabled hears events of this name."""
-        return any(each.enabled and hears(each, name) for each in self._endpoints)
+        return any(matches(key, name) for key in self._keys)
 
     async def keep(self, envelope: Envelope[Any]) -> None:
         """Store an event and its deliveries, and return when they are on disk.

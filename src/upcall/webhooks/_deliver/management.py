@@ -200,8 +200,8 @@ class Management:
 
         if not (isinstance(kept, Kept) and kept.deliveries):
             raise EndpointError(
-                f"no endpoint with the id {number!r} is there and enabled: "
-                "Bridge.endpoints() lists them, Bridge.enable() enables one"
+                f"no endpoint with the id {number!r} is there and enabled: list the "
+                "endpoints to see which there are, and enable it if it is disabled"
             )
 
         (made,) = await self._perform(

@@ -302,6 +302,10 @@ class Store(ABC):
         """Return the endpoints as they stand now, in the order they were added."""
 
     @abstractmethod
+    def keys(self) -> frozenset[str]:
+        """Return all keys by which enabled endpoints hear. No secret is opened."""
+
+    @abstractmethod
     def changes(self) -> int:
         """Return a number that rises with every change of an endpoint."""
 

@@ -137,6 +137,12 @@ class Register:
         }
         self._hearing: dict[str, tuple[Registered, ...]] = {}
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """All keys by which enabled endpoints hear."""
+        enabled = (e.endpoint for e in self.by_number.values() if e.endpoint.enabled)
+        return frozenset(key for each in enabled for key in map(str, each.events))
+
     def can_send(self, number: int) -> bool:
         """Tell whether requests to the endpoint of this number can be made here."""
         entry = self.by_number.get(number)
@@ -379,7 +385,7 @@ def _lock(connection: Connection, uid: str) -> AnyRow:
 def _found(row: AnyRow | None, uid: str) -> AnyRow:
     if row is None:
         raise EndpointError(
-            f"no endpoint has the id {uid!r}: Bridge.endpoints() lists those there are"
+            f"no endpoint has the id {uid!r}: list the endpoints to see which there are"
         )
 
     return row

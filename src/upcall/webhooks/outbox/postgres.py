@@ -240,7 +240,10 @@ class PostgresStore(SqlStore):
         known = _TROUBLE.get(state) or _TROUBLE.get(state[:2])
 
         if known is None and (error.connection_invalidated or not state):
-            known = "cannot be reached: see that the server runs"
+            known = (
+                "cannot be reached: see that the server runs, and that it has this "
+                "database and takes this user and password"
+            )
 
         return None if known is None else f"{self._name} {known} ({_first(error)})"
 

@@ -140,7 +140,7 @@ def replay_since(connection: Connection, uid: str, since: float, *, now: float) 
 
     if number is None or not _lock(connection, number):
         raise EndpointError(
-            f"no endpoint has the id {uid!r}: Bridge.endpoints() lists those there are"
+            f"no endpoint has the id {uid!r}: list the endpoints to see which there are"
         )
 
     columns = {
@@ -206,7 +206,7 @@ def _find(connection: Connection, number: int) -> AnyRow:
 
 def _unknown(number: int) -> OutboxError:
     return OutboxError(
-        f"there is no delivery {number!r}: Bridge.deliveries() lists them"
+        f"there is no delivery {number!r}: list the deliveries to see which there are"
     )
 
 

@@ -31,6 +31,8 @@ from .endpoints import (
     rotate_secret,
     update_endpoint,
 )
+from .inbox import SqlInbox
+from .inbox_contract import InboxStore
 from .messages import fan_out_messages, keep_messages
 from .migrations import check_schema, migrate, schema_trouble
 from .outcomes import settle_outcomes
@@ -63,6 +65,11 @@ class SqlStore(Store):
         self._claims = Claims()
         self._pruning = Pruning()
         self._known: Register | None = None
+        self._inbox = SqlInbox(lambda: self.connection, self._is_gone)
+
+    @property
+    def inbox(self) -> InboxStore:
+        return self._inbox
 
     # --- messages ---
 
@@ -135,6 +142,9 @@ class SqlStore(Store):
 
     def endpoints(self, *, now: float) -> Sequence[Endpoint]:
         return list_endpoints(self.connection, self._seal, now=now)
+
+    def keys(self) -> frozenset[str]:
+        return self._register().keys
 
     def changes(self) -> int:
         return read_changes(self.connection)
