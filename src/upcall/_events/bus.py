@@ -157,19 +157,20 @@ class Bus(Listening):
             MalformedKeyError: this is no event and no name.
             OptionError: this cannot be an id; or an interceptor returned nonsense.
         """
-        try:
-            if payload is MISSING:
+        if payload is MISSING:
+            try:
                 run = self._class_runs[type(event)]
-                payload = event
-            else:
-                run = self._name_runs[event]
+            except KeyError:
+                run, event = self._run_and_payload(event, payload)
+
+            return run(event) if id is None else emission.emit(run, event, id)
+
+        try:
+            run = self._name_runs[event]
         except (KeyError, TypeError):
             run, payload = self._run_and_payload(event, payload)
 
-        if id is None:
-            return run(payload)
-
-        return emission.emit(run, payload, id)
+        return run(payload) if id is None else emission.emit(run, payload, id)
 
     @overload
     async def aemit(
