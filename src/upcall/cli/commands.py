@@ -13,8 +13,8 @@ from pathlib import Path
 
 import click
 
+from . import listen_commands, outbox_commands
 from .demo import run_demo
-from .outbox_commands import COMMANDS
 from .payload import SHIPPED
 
 _PORT = click.IntRange(0, 65_535)
@@ -71,5 +71,5 @@ def demo(
     )
 
 
-for command in COMMANDS:
+for command in (*outbox_commands.COMMANDS, *listen_commands.COMMANDS):
     upcall.add_command(command)

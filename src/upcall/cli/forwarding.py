@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ("ANYWHERE", "Forwarder", "Reply", "with_query")
+__all__ = ("ANYWHERE", "Forwarder", "Reply", "loopback", "with_query")
 
+import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final, TypeAlias
@@ -11,7 +12,7 @@ from typing import Final, TypeAlias
 import attrs
 
 from upcall.errors import OptionError
-from upcall.webhooks import Answer, BlockedError, Guard, TransportError
+from upcall.webhooks import Answer, BlockedError, Guard, Transport, TransportError
 from upcall.webhooks._proto.headers import FRAMING, check_header
 from upcall.webhooks.transport.post import PostTransport
 
@@ -26,6 +27,7 @@ ANYWHERE: Final = Guard(
 
 _SECONDS: Final = 30.0
 _KEPT: Final = 64 << 10
+_LOCALHOST: Final = re.compile(r"(https?://)localhost(?=[:/?#]|$)", re.IGNORECASE)
 _OURS: Final = FRAMING | {"date"}
 
 
@@ -43,11 +45,12 @@ class Forwarder:
 
     Args:
         url: of the app; the query of a request is added to it.
+        transport: makes the requests; closed with this.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, transport: Transport | None = None) -> None:
         self._url = url
-        self._transport = PostTransport(ANYWHERE, keep=_KEPT)
+        self._transport = transport or PostTransport(ANYWHERE, keep=_KEPT)
 
     async def post(self, received: Received, body: bytes) -> Reply:
         """Post it on as it came, but for the headers that belong to the connection.
@@ -72,6 +75,12 @@ class Forwarder:
     async def aclose(self) -> None:
         """Close the connections to the app."""
         await self._transport.aclose()
+
+
+def loopback(url: str) -> str:
+    """Return the URL with 127.0.0.1 for localhost, a name that the guard refuses."""
+    found = _LOCALHOST.match(url)
+    return url if found is None else f"{found[1]}127.0.0.1{url[found.end() :]}"
 
 
 def with_query(url: str, query: str) -> str:

@@ -25,7 +25,7 @@ from upcall.webhooks._proto.headers import check_header
 from upcall.webhooks._proto.schemes import Scheme, names, scheme
 from upcall.webhooks.codec import JSON
 
-from .forwarding import ANYWHERE
+from .forwarding import ANYWHERE, loopback
 from .listening import Manner, open_door, run_listener
 from .received import Received
 from .sending import Draft, send_request, wrong_secret
@@ -52,7 +52,12 @@ _secret_option = click.option(
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address to listen on; 0.0.0.0 is all of this machine's.",
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65_535),
@@ -129,7 +134,9 @@ def listen(
     For people who develop a sender. What is verified, or need not be, is answered 204,
     what is not 401. Ctrl-C ends it.
     """
-    if answers["fail"] is None and (answers["times"] or answers["retry_after"]):
+    needing = (answers["times"], answers["retry_after"])
+
+    if answers["fail"] is None and needing != (None, None):
         raise click.UsageError("--times and --retry-after need --fail")
 
     if path is not None and not path.startswith("/"):
@@ -138,16 +145,14 @@ def listen(
     if name is None and given:
         raise click.UsageError("--secret needs --scheme: how are requests signed?")
 
-    if forward is not None:
-        _check_url(forward, "--forward")
-
     if url is not None:
-        _check_url(url, "--url")
+        _posted_to(url, "--url")
 
     found = None if name is None else _scheme(name, given)
     manner = Manner(scheme=found, url=url, path=path, **answers)
     show = _show_json if as_json else _show_line
-    return partial(_listen, manner, host, port, show=show, forward=forward)
+    to = None if forward is None else _posted_to(forward, "--forward")
+    return partial(_listen, manner, host, port, show=show, forward=to)
 
 
 def _listen(manner: Manner, host: str, port: int, **options: Any) -> int:
@@ -178,51 +183,46 @@ def _show_json(received: Received) -> None:
 # --- send ---
 
 
-class _Header(click.ParamType):
-    """One header, as in ``Name: value``."""
-
-    name = "name:value"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """Take it apart, and check it."""
-        name, colon, rest = value.partition(":")
-        header = name.strip(), rest.strip()
-
-        if not colon:
-            self.fail(f"{name!r} is no header: give 'Name: value'", param, ctx)
-
-        try:
-            check_header(*header)
-        except OptionError as error:
-            self.fail(str(error), param, ctx)
-
-        return header
+def _read_headers(
+    _: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    return tuple(_read_header(param, value) for value in values)
 
 
-class _Time(click.ParamType):
-    """Unix seconds, or seconds from now: ``-600``, ``+600``."""
+def _read_header(param: click.Parameter, value: str) -> tuple[str, str]:
+    name, colon, rest = value.partition(":")
+    header = name.strip(), rest.strip()
 
-    name = "seconds"
+    if not colon:
+        raise click.BadParameter(f"{name!r}: give 'Name: value'", param=param)
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Read it."""
-        try:
-            seconds = float(value)
-        except ValueError:
-            seconds = math.nan
+    try:
+        check_header(*header)
+    except OptionError as error:
+        raise click.BadParameter(str(error), param=param) from error
 
-        if not math.isfinite(seconds):
-            self.fail(
-                f"{value!r} is no time: give Unix seconds, or -600 for ten minutes ago",
-                param,
-                ctx,
-            )
+    return header
 
-        return time.time() + seconds if value.startswith(("-", "+")) else seconds
+
+def _read_time(
+    _: click.Context, param: click.Parameter, value: str | None
+) -> float | None:
+    """Read Unix seconds, or with a sign seconds from now."""
+    if value is None:
+        return None
+
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+
+    if not math.isfinite(seconds):
+        raise click.BadParameter(
+            f"{value!r} is no time: give Unix seconds, or -600 for ten minutes ago",
+            param=param,
+        )
+
+    return time.time() + seconds if value.startswith(("-", "+")) else seconds
 
 
 @click.command()
@@ -252,8 +252,9 @@ class _Time(click.ParamType):
 @click.option(
     "--header",
     "headers",
-    type=_Header(),
+    metavar="NAME:VALUE",
     multiple=True,
+    callback=_read_headers,
     help="One more, or another value than would be sent.",
 )
 @click.option(
@@ -264,7 +265,8 @@ class _Time(click.ParamType):
 )
 @click.option(
     "--timestamp",
-    type=_Time(),
+    metavar="SECONDS",
+    callback=_read_time,
     help="Sign this time, and not now: Unix seconds, or -600 for ten minutes ago.",
 )
 @click.option("--bad-signature", is_flag=True, help="Sign with some other secret.")
@@ -286,7 +288,6 @@ def send(
     private networks, too. Redirects are not followed. The status is 0 if the answer is
     2xx, and else 1.
     """
-    _check_url(url, "URL")
     wrapped = event and name in _WRAPPED
     format_ = format_ or ("standard" if wrapped else "raw")
 
@@ -297,7 +298,7 @@ def send(
         raise click.UsageError("--bad-signature needs a scheme that signs")
 
     draft = Draft(
-        url=url,
+        url=_posted_to(url, "URL"),
         data=_read(file, format_),
         scheme=_scheme(name, (wrong_secret(),) if bad_signature else given),
         format=format_,
@@ -346,11 +347,14 @@ def _try_to_sign(draft: Draft) -> None:
 # --- both ---
 
 
-def _check_url(url: str, option: str) -> None:
+def _posted_to(url: str, option: str) -> str:
+    """Return the URL as it is posted to, if it is one."""
     try:
-        ANYWHERE.check(url)
+        ANYWHERE.check(loopback(url))
     except BlockedError as error:
         raise click.BadParameter(str(error), param_hint=option) from error
+
+    return loopback(url)
 
 
 def _scheme(name: str, given: tuple[str, ...]) -> Scheme:

@@ -1,22 +1,21 @@
 """`upcall listen`: a receiver for people who develop a sender."""
 
-# Rule 1: whatever comes is shown once it has been answered, in one line, and is bounded:
-#   its head, its body, and how long it may take.
+# Rule 1: whatever comes is shown once it has been answered, and is bounded: its head,
+#   its body, and how long both may take.
 # Rule 2: the sender learns no more than a receiver would tell it; the reason is shown.
 
 from __future__ import annotations
 
 __all__ = ("Listener", "Manner", "open_door", "run_listener")
 
-import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import anyio
 import attrs
@@ -106,6 +105,7 @@ class Listener:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. Cancelled, it is neither answered nor shown."""
         received = _received(scope)
+        reply: Reply | None = None
 
         with anyio.CancelScope() as within:
             self._under_way.add(within)
@@ -117,7 +117,6 @@ class Listener:
                 reply = await self._answer(received, receive)
             except SenderGone:
                 received.reason = "the sender hung up"
-                reply = None
             finally:
                 self._under_way.discard(within)
 
@@ -277,8 +276,8 @@ async def _send(send: Send, reply: Reply) -> None:
 class _Connection(H11Protocol):
     """A connection on which a request has to come in time, or it is closed."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self._timer = self.loop.call_later(SECONDS, self._end_if_silent)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -286,7 +285,7 @@ class _Connection(H11Protocol):
         super().connection_lost(exc)
 
     def _end_if_silent(self) -> None:
-        if self.scope is None:
+        if not self.headers:
             self.transport.close()
 
 
@@ -345,7 +344,7 @@ async def run_listener(
 
 
 @contextlib.asynccontextmanager
-async def _serving(app: Listener, door: socket.socket) -> AsyncIterator[None]:
+async def _serving(app: Listener, door: socket.socket) -> AsyncGenerator[None]:
     server = _Server(
         uvicorn.Config(
             app,

@@ -7,7 +7,7 @@ from __future__ import annotations
 __all__ = ("ManagedOutbox", "managed", "outbox_options", "run_async")
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import wraps
 from typing import Any, Final, TypeVar
@@ -73,7 +73,7 @@ def outbox_options(command: _F) -> _F:
 
 
 @asynccontextmanager
-async def managed(which: ManagedOutbox) -> AsyncIterator[tuple[Outbox, Management]]:
+async def managed(which: ManagedOutbox) -> AsyncGenerator[tuple[Outbox, Management]]:
     """Give the outbox, open, and what can be done with what is in it."""
     outbox = which.make()
     clock = SharedClock()

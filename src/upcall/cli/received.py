@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-__all__ = ("Received",)
+__all__ = ("Received", "printable")
 
 import base64
 from collections.abc import Mapping
@@ -91,7 +91,7 @@ class Received:
             size,
             f"-> {self.status or 'no answer'}",
         )
-        return _GAP.join(map(_shown, parts))
+        return _GAP.join(map(printable, parts))
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON has it; a body that is no text is in base64."""
@@ -115,6 +115,12 @@ class Received:
         known = {True: "verified", False: "NOT VERIFIED", None: "unverified"}
         word = "refused" if self.body is None else known[self.verified]
         return word if self.reason is None else f"{word} ({self.reason})"
+
+
+def printable(text: str) -> str:
+    """Return what a terminal may be shown: no more than a line, nothing it obeys."""
+    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cut)
 
 
 def _content(body: bytes) -> Mapping[str, object]:
@@ -142,8 +148,3 @@ def _as_text(body: bytes | None) -> tuple[str | None, str | None]:
         return body.decode(), None
     except UnicodeDecodeError:
         return None, base64.b64encode(body).decode()
-
-
-def _shown(text: str) -> str:
-    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cut)

@@ -20,13 +20,15 @@ from upcall.webhooks._proto.schemes import Scheme, sent_to
 from upcall.webhooks.transport.post import PostTransport
 
 from .forwarding import ANYWHERE
+from .received import printable
 from .signals import ended_by_sigterm
 
 _Headers: TypeAlias = tuple[tuple[str, str], ...]
 
 _SECONDS: Final = 30.0
 _MOST_LINES: Final = 10
-_LONGEST: Final = 200
+_GOOD: Final = range(200, 300)
+_REDIRECTS: Final = range(300, 400)
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -125,24 +127,24 @@ async def _post(transport: PostTransport, request: Request) -> bool:
             timeout=_SECONDS,
         )
     except (TransportError, BlockedError) as error:
-        click.echo(f"upcall: no answer ({_shown(str(error))})", err=True)
+        click.echo(f"upcall: no answer ({printable(str(error))})", err=True)
         return False
 
     _print_answer(answer, milliseconds=(time.monotonic() - started) * 1000)
-    return answer.status // 100 == HTTPStatus.OK // 100
+    return answer.status in _GOOD
 
 
 def _print_answer(answer: Answer, *, milliseconds: float) -> None:
     click.echo(f"{_called(answer.status)}  {milliseconds:.0f} ms")
 
-    if answer.status // 100 == HTTPStatus.MULTIPLE_CHOICES // 100:
-        place = _shown(_value(answer.headers, "location"))
+    if answer.status in _REDIRECTS:
+        place = printable(_value(answer.headers, "location"))
         click.echo(f"  a redirect, which is not followed: {place}")
 
     lines = answer.body.decode("utf-8", "replace").splitlines()
 
     for line in lines[:_MOST_LINES]:
-        click.echo(f"  {_shown(line)}".rstrip())
+        click.echo(f"  {printable(line)}".rstrip())
 
     if len(lines) > _MOST_LINES or answer.truncated:
         click.echo("  ...")
@@ -163,8 +165,3 @@ def _merged(headers: _Headers) -> _Headers:
     """Return each header once: the last of those with one name."""
     last = {name.lower(): (name, value) for name, value in headers}
     return tuple(last.values())
-
-
-def _shown(text: str) -> str:
-    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cut)

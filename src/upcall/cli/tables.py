@@ -11,7 +11,7 @@ __all__ = ("plain", "print_json", "print_table")
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
 import click
@@ -49,18 +49,18 @@ def plain(record: object) -> Any:
         case bytes():
             return record.decode("utf-8", "replace")
         case Mapping():
-            return {str(key): plain(value) for key, value in record.items()}
+            items = cast("Mapping[str, Any]", record).items()
+            return {name: plain(value) for name, value in items}
         case tuple() | list():
-            return [plain(value) for value in record]
+            return [plain(value) for value in cast("Sequence[Any]", record)]
         case _:
-            return _fields(record) if attrs.has(type(record)) else record
+            known: Any = record
+            return _fields(known) if attrs.has(type(known)) else known
 
 
 def _fields(record: Any) -> dict[str, Any]:
-    return {
-        field.name: plain(getattr(record, field.name))
-        for field in attrs.fields(type(record))
-    }
+    fields: Sequence[Any] = attrs.fields(type(record))
+    return {field.name: plain(getattr(record, field.name)) for field in fields}
 
 
 def _shown(value: object) -> str:
