@@ -54,13 +54,16 @@ def plain(record: object) -> Any:
         case tuple() | list():
             return [plain(value) for value in cast("Sequence[Any]", record)]
         case _:
-            known: Any = record
-            return _fields(known) if attrs.has(type(known)) else known
+            return _fields(record) if attrs.has(_class_of(record)) else record
 
 
 def _fields(record: Any) -> dict[str, Any]:
-    fields: Sequence[Any] = attrs.fields(type(record))
+    fields: Sequence[Any] = attrs.fields(_class_of(record))
     return {field.name: plain(getattr(record, field.name)) for field in fields}
+
+
+def _class_of(record: object) -> type[Any]:
+    return type(record)
 
 
 def _shown(value: object) -> str:
