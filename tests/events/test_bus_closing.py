@@ -325,8 +325,10 @@ async def test_work_for_a_closed_bus_is_refused_at_the_call() -> None:
         """Do nothing."""
 
     for _ in range(2):
-        with pytest.raises(BusNotOpenError, match="work"):
+        with pytest.raises(BusNotOpenError, match="work") as caught:
             bus.run(work)
+
+        assert "aemit" not in str(caught.value)
 
         with pytest.raises(BusNotOpenError):
             bus.emit_soon("a")

@@ -18,6 +18,7 @@ from upcall import (
     Bus,
     CallbackCancelledError,
     CallbackErrors,
+    Signal,
 )
 from upcall._events.inside import hub_of
 
@@ -143,6 +144,49 @@ def test_callback_that_cancels_itself_is_a_failure() -> None:
         assert [type(error) for error in told] == [CallbackCancelledError]
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("options", [{}, {"priority": 1}, {"overlap": "queue"}])
+@pytest.mark.parametrize("sequential", [False, True])
+def test_lone_callback_that_cancels_itself_does_not_end_who_awaits_it(
+    options: dict[str, Any],
+    *,
+    sequential: bool,
+) -> None:
+    """It runs in the caller's task, who might take the cancellation for their own."""
+
+    async def cancelled(_: object) -> None:
+        raise asyncio.CancelledError
+
+    async def main() -> None:
+        bus = Bus()
+        signals = Signal[None]("a", sequential=sequential), bus.signal("a")
+        bus.signal("a", sequential=sequential)
+
+        for signal in signals:
+            signal.on(cancelled, **options)
+
+            with pytest.raises(CallbackErrors) as caught:
+                await signal.aemit()
+
+            (error,) = caught.value.exceptions
+            assert isinstance(error, CallbackCancelledError)
+            assert isinstance(error.__cause__, asyncio.CancelledError)
+            assert "cancelled" in error.__notes__[0]
+
+    asyncio.run(main())
+
+
+def test_cancellation_of_a_library_that_does_not_run_comes_out_bare() -> None:
+    """It is no failure that we could tell of: nothing here knows what it means."""
+    signal = Signal[None]("a")
+
+    @signal.on()
+    async def mistaken(_: None) -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        anyio.run(signal.aemit, backend="trio")
 
 
 def plainly(loop: Any, coroutine: Any, **options: Any) -> asyncio.Task[Any]:

@@ -13,8 +13,13 @@ from typing import Any
 import anyio.lowlevel
 import pytest
 
-from upcall import Bus, CallbackErrors, Signal
+from upcall import Bus, CallbackErrors, Signal, event
 from upcall._events.inside import hub_of
+
+
+@event("test.leaks.paid")
+class Paid:
+    """What some tests emit, in many kinds."""
 
 
 class Thing:
@@ -170,6 +175,28 @@ def test_names_that_come_and_go_leave_nothing_in_a_bus() -> None:
     assert len(bus._name_runs) < 2000
     assert list(hub_of(bus)._routes) == []
     assert not hub_of(bus)._retired
+
+
+def test_classes_that_come_and_go_do_not_pile_up_in_a_bus() -> None:
+    """Those that were emitted lately are known, and no others."""
+    bus, gone = Bus(), list[weakref.ref[type]]()
+
+    for i in range(1500):
+        kind = type(f"Paid{i}", (Paid,), {})
+        bus.emit(kind())
+        gone.append(weakref.ref(kind))
+
+    del kind
+    gc.collect()
+
+    assert gone[0]() is None
+    assert sum(each() is not None for each in gone) <= 1024
+    assert len(hub_of(bus)._classes["test.leaks.paid"]) <= 1024
+
+    for i in range(1500):
+        bus.emit(f"other.{i}")
+
+    assert not hub_of(bus)._classes
 
 
 def test_signal_declared_in_slots_is_gone_with_its_instance() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ()
 
+import threading
 from typing import Any
 
 import anyio
@@ -301,6 +302,72 @@ async def test_cancelling_from_another_thread_drops_what_waits() -> None:
         work.let_go(1, 2, 3)
 
     assert work.log == ["+1", "-1"]
+
+
+@pytest.mark.parametrize(
+    ("options", "given"),
+    [
+        ({"overlap": "queue"}, [[1], [2]]),
+        ({"overlap": "latest"}, [[1], [2]]),
+        ({"overlap": "restart"}, [[], [2]]),
+        ({"concurrency": 1}, [[1], [2]]),
+    ],
+)
+async def test_runs_of_several_loops_take_turns(
+    options: dict[str, Any], given: list[list[int]]
+) -> None:
+    """An `aemit` in another thread waits there for a run here, and is woken there."""
+    bus, work = Bus(), Worker()
+    values: list[list[int]] = [[], []]
+
+    async def waits_here(payload: int) -> int:
+        return await work(payload) if payload == 1 else payload
+
+    async def emit(payload: int) -> None:
+        with anyio.fail_after(20):
+            values[payload - 1] = await bus.aemit("a", payload)
+
+    bus.on("a", waits_here, **options)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(emit, 1)
+        await settle()
+        other = threading.Thread(target=anyio.run, args=(emit, 2))
+        other.start()
+
+        while bus.statistics().waiting == 0 and work.log == ["+1"]:  # noqa: ASYNC110
+            await anyio.sleep(0.001)
+
+        work.let_go(1)
+
+    await anyio.to_thread.run_sync(other.join)
+
+    assert values == given
+
+
+async def test_run_that_is_given_up_before_it_begins_gives_its_place_back() -> None:
+    """The next one would wait for ever."""
+    signal, interrupts = Signal[int]("a"), [True]
+
+    async def heard(payload: int) -> int:
+        return payload
+
+    def when(_: int) -> bool:
+        if interrupts.pop():
+            raise KeyboardInterrupt
+
+        return False
+
+    signal.on(heard, overlap="queue")
+    signal.on(heard, when=when)
+
+    with pytest.raises(KeyboardInterrupt):
+        await signal.aemit(1)
+
+    interrupts.append(False)
+
+    with anyio.fail_after(5):
+        assert await signal.aemit(2) == [2]
 
 
 async def test_overlap_is_kept_per_subscription() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from upcall import (
+    Bus,
     BusNotOpenError,
     CallbackErrors,
     Signal,
@@ -119,6 +120,49 @@ def test_emission_that_feeds_itself_ends_in_a_shallow_group() -> None:
 
     assert isinstance(error, RecursionError)
     assert depth < 20
+
+
+def test_group_is_shallow_wherever_in_it_the_others_are() -> None:
+    """Some callbacks may fail before the one that emits again."""
+    signal = Signal[int]("tick")
+
+    def fails(_: int) -> None:
+        raise ValueError("first")
+
+    def emits_again(left: int) -> None:
+        if left:
+            signal.emit(left - 1)
+
+    signal.on(fails)
+    signal.on(emits_again)
+
+    with pytest.raises(CallbackErrors) as caught:
+        signal.emit(100)
+
+    depth, found = 0, 0
+    group: Exception = caught.value
+
+    while isinstance(group, CallbackErrors):
+        found += sum(isinstance(each, ValueError) for each in group.exceptions)
+        depth, group = depth + 1, group.exceptions[-1]
+
+    assert depth < 20
+    assert found == 101
+
+
+def test_debounced_callback_without_a_bus_is_not_told_to_be_awaited() -> None:
+    """`aemit` does not help it, and it may be sync."""
+    signal, bus = Signal[int]("tick"), Bus()
+    signal.on(print, debounce=1)
+    bus.on("tick", print, throttle=1)
+
+    with pytest.raises(BusNotOpenError, match="the debounced callback print") as alone:
+        signal.emit(1)
+
+    with pytest.raises(BusNotOpenError, match="is throttled and runs") as closed:
+        bus.emit("tick", 1)
+
+    assert "aemit" not in f"{alone.value} {closed.value}"
 
 
 def test_async_callback_without_a_bus_refuses_emit_before_any_call() -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 __all__ = ()
 
+import threading
+from functools import partial
+
 import anyio
 import anyio.to_thread
+import pytest
 from tests.events.fakes import settle
 
 from upcall import Bus, Signal, event
@@ -191,6 +195,123 @@ async def test_stream_opened_by_a_task_while_the_bus_closes_ends_too() -> None:
         await began.wait()
 
     assert log == ["ended"]
+
+
+async def test_stream_that_is_older_than_the_open_bus_ends_with_it() -> None:
+    """A task that reads it would be waited for, for ever."""
+    bus, heard = Bus(), list[int]()
+
+    async with bus.stream("a") as events:
+
+        async def read() -> None:
+            heard.extend([payload async for payload in events])
+
+        with anyio.fail_after(5):
+            async with bus:
+                bus.run(read)
+                await settle()
+                bus.emit("a", 1)
+
+    assert heard == [1]
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+async def test_stream_in_another_loop_ends_when_the_bus_closes(loop: str) -> None:
+    """At once: its reader and who waits for room are woken in their own thread."""
+    bus, heard = Bus(), list[int]()
+    is_full = threading.Event()
+
+    async def read() -> None:
+        async with (
+            bus.stream("a", capacity=1) as events,
+            anyio.create_task_group() as group,
+        ):
+            bus.emit("a", 1)
+            group.start_soon(bus.aemit, "a", 2)
+            await settle()
+            is_full.set()
+
+            while not events._feed.ended:  # noqa: ASYNC110 (it is another thread)
+                await anyio.sleep(0.001)
+
+            heard.extend([payload async for payload in events])
+
+    async def wait() -> None:
+        async with bus.stream("a") as events:
+            heard.extend([payload async for payload in events])
+
+    for function in (read, wait):
+        is_full.clear()
+        reader = threading.Thread(target=partial(anyio.run, function, backend=loop))
+
+        async with bus:
+            reader.start()
+
+            if function is read:
+                await anyio.to_thread.run_sync(is_full.wait, 5)
+
+            while not bus.subscriptions():  # noqa: ASYNC110 (it is another thread)
+                await anyio.sleep(0.001)
+
+        await anyio.to_thread.run_sync(reader.join, 5)
+        assert not reader.is_alive()
+
+    assert heard == [1, 2]
+
+
+async def test_payload_that_is_dropped_may_be_heard_of_as_it_dies() -> None:
+    """By the same stream; it must not wait for itself, nor grow."""
+    bus = Bus()
+
+    class Dying:
+        def __del__(self) -> None:
+            bus.emit("died", "died")
+
+    async with bus.stream("**", capacity=1, overflow="drop_oldest") as events:
+        bus.emit("born", Dying())
+        bus.emit("other", "other")
+
+        assert len(events) == 1
+        assert await anext(events) == "died"
+
+
+async def test_reader_that_a_background_task_left_behind_is_nobodys() -> None:
+    """`drain` does not take it for a task of the bus that idles."""
+    bus, log, go_on = Bus(), list[str](), anyio.Event()
+
+    async def read() -> None:
+        async with bus.stream("a") as events:
+            log.extend([payload async for payload in events])
+
+    async with anyio.create_task_group() as group:
+
+        async def leave_behind() -> None:
+            for _ in range(2):
+                group.start_soon(read)
+
+            await settle()
+            group.start_soon(read)
+
+        async def work() -> None:
+            await go_on.wait()
+            log.append("worked")
+
+        async with bus:
+            await bus.run(leave_behind)
+            await settle()
+            bus.run(work)
+
+            async with anyio.create_task_group() as others:
+
+                async def drain() -> None:
+                    await bus.drain()
+                    log.append("drained")
+
+                others.start_soon(drain)
+                await settle()
+                go_on.set()
+
+    assert log == ["worked", "drained"]
 
 
 async def test_what_is_emitted_after_a_stream_was_left_is_not_kept() -> None:

@@ -173,8 +173,17 @@ class Background:
             raise BusNotOpenError("the bus is closed: it starts nothing any more")
 
         inside = copy_context() if context is None else context.copy()
-        inside.run(_enter_task, self)
-        self._children.start(coroutine, inside)
+        task = inside.run(_enter_task, self)
+        self._children.start(self._live(task, coroutine), inside)
+
+    async def _live(self, task: _Task, coroutine: Coroutine[Any, Any, object]) -> None:
+        try:
+            await coroutine
+        finally:
+            # What it leaves behind in its context (another library's task, say) is not
+            # ours: we neither wait for that, nor count it.
+            task.over = True
+            self._idling -= task.idle_waits > 0
 
     async def supervise(
         self,
@@ -211,7 +220,7 @@ class Background:
         """
         task = _TASK.get()
 
-        if task is None or task.owner is not self:
+        if task is None or task.owner is not self or task.over:
             yield
             return
 
@@ -223,7 +232,7 @@ class Background:
             yield
         finally:
             task.idle_waits -= 1
-            self._idling -= task.idle_waits == 0
+            self._idling -= task.idle_waits == 0 and not task.over
 
     async def drain(self) -> None:
         """Wait until nothing of ours runs or waits, but tasks that idle."""
@@ -353,17 +362,21 @@ class _BusHome(Home):
 class _Task:
     """A background task, as known in its context: to all its children too."""
 
-    __slots__ = ("idle_waits", "owner")
+    __slots__ = ("idle_waits", "over", "owner")
 
     def __init__(self, owner: Background) -> None:
         self.owner = owner
         self.idle_waits = 0
+        self.over = False
 
 
 _TASK: ContextVar[_Task | None] = ContextVar("upcall_task", default=None)
 
 
-def _enter_task(owner: Background) -> None:
+def _enter_task(owner: Background) -> _Task:
     """Mark a context as that of a background task."""
-    _TASK.set(_Task(owner))
+    task = _Task(owner)
+    _TASK.set(task)
     INSIDE.set(frozenset())
+
+    return task

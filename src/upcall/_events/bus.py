@@ -286,7 +286,7 @@ class Bus(Listening):
             OptionError: this is no function.
         """
         check_function(async_fn, "run", "an async function")
-        self._hub.check_background(async_fn, "")
+        self._hub.check_background(async_fn, "", emitted=False)
 
         return run_in(self._hub.home(), async_fn, *args)
 

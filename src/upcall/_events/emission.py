@@ -348,8 +348,8 @@ class _Emission:
             self._call_for_values(values, runs)
             runs.extend(Awaited(None, other.happen_awaited()) for other in onward)
         except BaseException:
-            for run in runs:
-                run.coroutine.close()
+            while runs:  # gone, they give back their places (see Gate)
+                runs.pop().coroutine.close()
 
             raise
 

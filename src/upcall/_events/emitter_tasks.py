@@ -11,12 +11,11 @@ from __future__ import annotations
 
 __all__ = ("check_background", "start")
 
-import sys
 from collections.abc import Callable, Hashable
 from inspect import iscoroutine
 from typing import Any
 
-from upcall._loops.which import current_loop
+from upcall._loops.which import current_loop, is_stray
 from upcall.errors import (
     BusNotOpenError,
     CallbackCancelledError,
@@ -125,22 +124,7 @@ async def _ended(awaitable: Any) -> None:
     try:
         await awaitable
     except BaseException as error:
-        if not _is_stray(error):
+        if not is_stray(error):
             raise
 
         raise CallbackCancelledError("it ended cancelled; nobody did that") from error
-
-
-def _is_stray(error: BaseException) -> bool:
-    """Tell whether it is a cancellation that nobody asked for.
-
-    Only asyncio lets a task raise a cancellation of its own making, and there the task
-    knows whether somebody asked for it.
-    """
-    asyncio = sys.modules.get("asyncio")
-
-    if asyncio is None or not isinstance(error, asyncio.CancelledError):
-        return False
-
-    task = asyncio.current_task()
-    return task is not None and not task.cancelling()

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-__all__ = ("as_failure", "failed", "noted", "refused")
+__all__ = (
+    "as_failure",
+    "awaited_failure",
+    "failed",
+    "kind_of",
+    "noted",
+    "refused",
+)
 
 import sys
+from typing import Literal
 
+from upcall._loops.which import is_stray
 from upcall.errors import BusNotOpenError, CallbackCancelledError, CallbackErrors
 
 from .kinds import describe, place_of
+from .options import DEFAULT
 from .subscribed import Subscribed
 
 _DEPTH = 8
@@ -43,6 +53,26 @@ def as_failure(error: BaseException) -> Exception:
         failure = CallbackCancelledError(
             "it raised a cancellation; nobody cancelled it"
         )
+        failure.__cause__ = error
+        return failure
+
+    raise error
+
+
+def awaited_failure(error: BaseException) -> Exception:
+    """Turn what came out of an await in the running task into a failure, or let it out.
+
+    A cancellation that nobody asked for (of another task that the callback awaits, say)
+    is one: let out, it would pass for the caller's own, and end the caller silently.
+
+    Raises:
+        BaseException: the task's own cancellation, KeyboardInterrupt and the like.
+    """
+    if isinstance(error, Exception):
+        return error
+
+    if is_stray(error):
+        failure = CallbackCancelledError("it ended cancelled; nobody cancelled it")
         failure.__cause__ = error
         return failure
 
@@ -85,11 +115,17 @@ def failed(errors: list[Exception], name: str) -> CallbackErrors:
 
 
 def _depth(error: BaseException) -> int:
-    depth = 0
+    """Tell how deep groups of our own nest here, up to the most that is allowed."""
+    depth, level = 0, [error]
 
-    while isinstance(error, CallbackErrors):
+    while depth < _DEPTH:
+        groups = [each for each in level if isinstance(each, CallbackErrors)]
+
+        if not groups:
+            break
+
         depth += 1
-        error = error.exceptions[0]
+        level = [inner for group in groups for inner in group.exceptions]
 
     return depth
 
@@ -111,15 +147,27 @@ def _leaves(error: Exception) -> list[Exception]:
 
 def refused(callback: object, name: str) -> BusNotOpenError:
     """Say that a callback needs a bus where there is none."""
+    kind = kind_of(callback)
     target = callback.target if isinstance(callback, Subscribed) else callback
     event = f" for {name!r}" if name else ""
     who = (
         f"an emission{event} in the background"
         if callback is None
-        else f"the async callback {describe(target)} ({place_of(target)}){event}"
+        else f"the {kind} callback {describe(target)} ({place_of(target)}){event}"
     )
+    instead = "await aemit instead, or " if kind == "async" else ""
 
     return BusNotOpenError(
-        f"{who} needs an open bus to run in, and this signal belongs to none: await "
-        "aemit instead, or use Signal(..., bus=bus) and open the bus"
+        f"{who} needs an open bus to run in, and this signal belongs to none: "
+        f"{instead}use Signal(..., bus=bus) and open the bus"
     )
+
+
+def kind_of(callback: object) -> Literal["async", "debounced", "throttled"]:
+    """Tell why a callback runs in the background: `aemit` can do the first only."""
+    options = callback.options if isinstance(callback, Subscribed) else DEFAULT
+
+    if options.debounce is not None:
+        return "debounced"
+
+    return "async" if options.throttle is None else "throttled"

@@ -249,6 +249,9 @@ class Hub:
         run = self._runs_like(key).pop(key, None)
         self._extra.pop(key, None)
 
+        if run is not None and not isinstance(key, str):
+            self._forget_class(key)
+
         for signal, reset in self._bound.get(key, ()):
             found = signal()
 
@@ -258,6 +261,17 @@ class Hub:
         if run is not None and self.as_host is not None:
             # An emission may be under way, and is counted when it is over.
             self._retired[ref(run, self._sum_up)] = plan_of(run)
+
+    def _forget_class(self, key: type[Any]) -> None:
+        """Keep a class no longer for the sake of its name."""
+        name = name_of(key)
+        classes = self._classes.get(name)
+
+        if classes is not None:
+            classes.discard(key)
+
+            if not classes:
+                del self._classes[name]
 
     def _sum_up(self, run: ref[Run]) -> None:
         with LOCK:

@@ -19,13 +19,14 @@ from . import emission
 from .background import Background, OnError, Reporter
 from .calls import Run, plan_of
 from .envelope import Envelope
-from .failures import noted
+from .failures import kind_of, noted
 from .hub import Hub
 from .kinds import describe, place_of
 from .plan import Host, Plan
 from .policies import Start
 from .stream import Feed
 from .subscribed import Subscribed
+from .table import LOCK
 from .threads import emit_from_thread
 from .waits import Waits
 
@@ -119,10 +120,11 @@ class Owner(Hub):
         return self._background, self._waits
 
     def _end_streams(self) -> None:
-        for feed in tuple(self._feeds):
-            feed.end()
+        with LOCK:
+            feeds, self._feeds = self._feeds, set()
 
-        self._feeds.clear()
+        for feed in feeds:
+            feed.end()
 
     async def drain(self) -> None:
         """Wait until nothing runs or waits in the background; see `Bus.drain`."""
@@ -174,10 +176,13 @@ class Owner(Hub):
         """What background callbacks are started in, this hub itself."""
         return self
 
-    def check_background(self, callback: object, name: str) -> None:
-        """Raise unless background work can be started, here and now."""
+    def check_background(
+        self, callback: object, name: str, *, emitted: bool = True
+    ) -> None:
+        """Raise unless background work, of an emission or not, can be started here."""
         if self._background is None or self._background.closed:
-            raise self._not_open(_needs(callback, name))
+            awaits = emitted and kind_of(callback) == "async"
+            raise self._not_open(_needs(callback, name), awaits=awaits)
 
         if not self._background.loop.is_here():
             raise WrongThreadError(
@@ -185,12 +190,13 @@ class Owner(Hub):
                 "use emit_threadsafe"
             )
 
-    def _not_open(self, what: str) -> BusNotOpenError:
+    def _not_open(self, what: str, *, awaits: bool = False) -> BusNotOpenError:
         state = "closed" if self._background is not None else "not open"
+        instead = ", or await aemit" if awaits else ""
 
         return BusNotOpenError(
             f"{what} only in an open bus; this one is {state}: open it with "
-            "`async with bus:`, or await aemit"
+            f"`async with bus:`{instead}"
         )
 
     def start(
@@ -245,10 +251,12 @@ class Owner(Hub):
         return nullcontext() if self._background is None else self._background.idle()
 
     def opened(self, feed: Feed) -> None:
-        """Know of a stream, to end it when the bus closes."""
-        if self.is_open:
-            self._feeds = {each for each in self._feeds if not each.ended}
-            self._feeds.add(feed)
+        """Know of a stream, to end it when the bus closes. In the stream's thread.
+
+        The bus may be opened later: what a task of its reads must end then, too.
+        """
+        with LOCK:
+            self._feeds = {each for each in self._feeds if not each.ended} | {feed}
 
     def emit_from_thread(
         self, run: Run, payload: object, id: str | None
@@ -274,8 +282,10 @@ def _needs(callback: object, name: str) -> str:
     if callback is None:
         return f"an emission{event} in the background runs"
 
+    kind = kind_of(callback)
     target = callback.target if isinstance(callback, Subscribed) else callback
-    return f"{describe(target)} ({place_of(target)}){event} is async and runs"
+
+    return f"{describe(target)} ({place_of(target)}){event} is {kind} and runs"
 
 
 def _check_grace(grace: object) -> None:

@@ -5,6 +5,7 @@
 #     once, in the order of the emissions, and gives a coroutine that lives through it.
 #   offer: for delayed callbacks only; the run goes later, in the background.
 # At most one task waits for the time of a delayed callback, whatever comes in.
+# An `aemit` may happen in any thread, so the runs at one gate may be of several loops.
 
 from __future__ import annotations
 
@@ -13,15 +14,16 @@ __all__ = ("INSIDE", "NOTHING", "Delay", "Gate", "Start", "make_delay", "make_ga
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
+from threading import RLock
 from typing import Any, Final, final
+from weakref import ref
 
 import anyio
 
 from upcall._loops.loop import Loop
 from upcall._loops.which import current_loop
-from upcall.errors import NoRunningLoopError, OptionError
+from upcall.errors import OptionError
 
 from .options import Options, Overlap
 
@@ -39,56 +41,71 @@ INSIDE: ContextVar[frozenset[_Run]] = ContextVar("upcall_inside", default=frozen
 class _Policy(ABC):
     """What may keep runs waiting."""
 
-    __slots__ = ("_loop",)
-
-    def __init__(self) -> None:
-        self._loop: Loop | None = None
-        """Where something waits, if anything ever did."""
+    __slots__ = ()
 
     @property
     @abstractmethod
     def waiting(self) -> int:
         """How many runs wait for their turn, or their time."""
 
+    @abstractmethod
     def drop_waiting(self) -> None:
         """Drop the runs that wait. From any thread."""
-        if self._loop is None or self._loop.is_here():
-            self._drop()
-        else:
-            with suppress(NoRunningLoopError):  # then nobody waits any more
-                self._loop.call_soon_threadsafe(self._drop)
-
-    @abstractmethod
-    def _drop(self) -> None:
-        """Drop them, in their own thread."""
 
 
 class _Run:
-    """One run, from its admission to its end."""
+    """One run, from its admission to its end. All but `turn` from any thread."""
 
-    __slots__ = ("dropped", "granted", "ready", "scope")
+    # Written here and read there, without a lock: whoever writes one thing before it
+    # reads another, while the other does it the other way round, misses nothing.
+
+    __slots__ = ("_loop", "_ready", "dropped", "granted", "scope", "unbegun")
 
     def __init__(self) -> None:
         self.granted = False
         self.dropped = False
-        self.ready: anyio.Event | None = None
         self.scope: anyio.CancelScope | None = None
+        self.unbegun: ref[Any] | None = None
+        """Tells if its coroutine is given up before it has begun."""
+
+        self._loop: Loop | None = None
+        self._ready: anyio.Event | None = None
+
+    async def turn(self) -> None:
+        """Begin, and wait until it is granted or dropped."""
+        self._loop = current_loop()
+
+        if self._waits():
+            self._ready = anyio.Event()
+
+            if self._waits():
+                await self._ready.wait()
+
+    def _waits(self) -> bool:
+        return not self.granted and not self.dropped
 
     def grant(self) -> None:
         self.granted = True
-        self._wake()
+
+        if self._loop is not None:
+            self._loop.call_inside(self._wake)
 
     def drop(self) -> None:
         """End it without an error: it leaves no value."""
         self.dropped = True
+
+        if self._loop is not None:
+            self._loop.call_inside(self._stop)
+
+    def _wake(self) -> None:
+        if self._ready is not None:
+            self._ready.set()
+
+    def _stop(self) -> None:
         self._wake()
 
         if self.scope is not None:
             self.scope.cancel()
-
-    def _wake(self) -> None:
-        if self.ready is not None:
-            self.ready.set()
 
 
 @final
@@ -102,14 +119,15 @@ class Gate(_Policy):
     - restart: likewise, and the running one is cancelled for it.
     """
 
-    __slots__ = ("_limit", "_overlap", "_running", "_waiting")
+    __slots__ = ("_limit", "_lock", "_overlap", "_running", "_waiting")
 
     def __init__(self, overlap: Overlap, concurrency: int | None) -> None:
-        super().__init__()
         self._overlap: Overlap = overlap
         self._limit = concurrency if overlap == "merge" else 1
         self._running: list[_Run] = []
         self._waiting: deque[_Run] = deque()
+        # An RLock, for a coroutine or a weak method's object may die while we hold it.
+        self._lock = RLock()
 
     @property
     def waiting(self) -> int:
@@ -123,18 +141,29 @@ class Gate(_Policy):
             OptionError: the run would wait for one that waits for it: for ever.
         """
         run = _Run()
+        dropped: list[_Run] = []
 
-        if self._limit is None or len(self._running) < self._limit:
-            run.granted = True
-            self._running.append(run)
-        elif self._overlap == "drop":
-            return None
-        else:
-            self._queue(run, awaited=awaited)
+        with self._lock:
+            if self._has_room():
+                run.granted = True
+                self._running.append(run)
+            elif self._overlap == "drop":
+                return None
+            else:
+                dropped = self._queue(run, awaited=awaited)
 
-        return self._live(run, make)
+        for each in dropped:
+            each.drop()
 
-    def _queue(self, run: _Run, *, awaited: bool) -> None:
+        coroutine = self._live(run, make)
+        run.unbegun = ref(coroutine, lambda _: self._leave(run))
+        return coroutine
+
+    def _has_room(self) -> bool:
+        return self._limit is None or len(self._running) < self._limit
+
+    def _queue(self, run: _Run, *, awaited: bool) -> list[_Run]:
+        """Put it in the queue; give the runs that are to be dropped for it."""
         if awaited and self._waits_for_itself():
             raise OptionError(
                 "this callback awaits an emission that it would have to hear itself, "
@@ -142,27 +171,36 @@ class Gate(_Policy):
                 "emit_soon inside it, or another overlap"
             )
 
-        self._loop = current_loop()
+        dropped: list[_Run] = []
 
         if self._overlap in ("latest", "restart"):
-            self._drop()
+            dropped += self._waiting
+            self._waiting.clear()
 
         if self._overlap == "restart":
-            for running in self._running:
-                running.drop()
+            dropped += self._running
 
         self._waiting.append(run)
+        return dropped
 
     def _waits_for_itself(self) -> bool:
         """Tell whether all that run here await what is happening here."""
         return self._overlap != "restart" and INSIDE.get().issuperset(self._running)
 
-    async def _live(self, run: _Run, make: Make) -> Any:
-        try:
-            if not run.granted and not run.dropped:
-                run.ready = anyio.Event()
-                await run.ready.wait()
+    def drop_waiting(self) -> None:
+        """Drop the runs that wait for their turn."""
+        with self._lock:
+            dropped = [*self._waiting]
+            self._waiting.clear()
 
+        for run in dropped:
+            run.drop()
+
+    async def _live(self, run: _Run, make: Make) -> Any:
+        run.unbegun = None  # it has begun, and gives its place back below
+
+        try:
+            await run.turn()
             value = NOTHING if run.dropped else await self._work(run, make)
             return NOTHING if run.dropped else value
         finally:
@@ -182,30 +220,30 @@ class Gate(_Policy):
         return NOTHING
 
     def _leave(self, run: _Run) -> None:
-        if run in self._waiting:
-            self._waiting.remove(run)
-            return
+        """Give back the place of a run, and let the next one in."""
+        following: _Run | None = None
 
-        if run in self._running:
-            self._running.remove(run)
+        with self._lock:
+            if run in self._waiting:
+                self._waiting.remove(run)
+                return
 
-        if self._waiting and (self._limit is None or len(self._running) < self._limit):
-            following = self._waiting.popleft()
-            self._running.append(following)
+            if run in self._running:
+                self._running.remove(run)
+
+            if self._waiting and self._has_room():
+                following = self._waiting.popleft()
+                self._running.append(following)
+
+        if following is not None:
             following.grant()
-
-    def _drop(self) -> None:
-        for run in self._waiting:
-            run.drop()
-
-        self._waiting.clear()
 
 
 class Delay(_Policy):
     """A callback that runs later: keeps the newest run offered, and one timer."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__()
+        self._loop: Loop | None = None
         self._seconds = seconds
         self._pending: tuple[Later, Context, Start] | None = None
         self._event: anyio.Event | None = None
@@ -236,6 +274,11 @@ class Delay(_Policy):
         """Run what is pending at once, and do not wait for more."""
         self._hurry = True
         self._wake()
+
+    def drop_waiting(self) -> None:
+        """Drop the run that waits for its time."""
+        if self._loop is not None:
+            self._loop.call_inside(self._drop)
 
     def _drop(self) -> None:
         self._pending = None

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from upcall._loops.children import Failed
 from upcall._loops.families import run_all
 
+from .failures import awaited_failure
 from .kinds import is_awaitable
 from .plan import Plan
 from .policies import NOTHING
@@ -66,8 +67,8 @@ async def _in_turn(plan: Plan, payload: object) -> list[Any]:
     for callback in plan.turn:
         try:
             values.append(await callback(payload))
-        except Exception as error:  # noqa: BLE001 (raised in a group)
-            errors.append(plan.failure(error, callback))
+        except BaseException as error:  # noqa: BLE001 (in a group, or raised again)
+            errors.append(plan.failure(awaited_failure(error), callback))
 
     if errors:
         raise plan.failed(errors)
@@ -101,5 +102,5 @@ async def outcome_of(coroutine: Awaitable[Any]) -> Any:
     """Await one in the caller's task; give its value, or how it `Failed`."""
     try:
         return await coroutine
-    except Exception as error:  # noqa: BLE001 (handed on)
-        return Failed(error)
+    except BaseException as error:  # noqa: BLE001 (handed on, or raised again)
+        return Failed(awaited_failure(error))

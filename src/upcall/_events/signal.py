@@ -14,7 +14,7 @@ from upcall.keys import check_name
 from . import emission
 from .calls import Run, plan_of
 from .declared import signals_of
-from .failures import failed, noted
+from .failures import awaited_failure, failed, noted
 from .hub import Hub
 from .inside import AnyBus, hub_of
 from .plan import AsyncCallback, Plan
@@ -163,8 +163,8 @@ class Signal(SignalListening[T]):
         for callback in self._turn:
             try:
                 values.append(await callback(payload))
-            except Exception as error:  # noqa: BLE001 (raised in a group)
-                errors.append(noted(error, callback, self.name))
+            except BaseException as error:  # noqa: BLE001 (in a group, or raised again)
+                errors.append(noted(awaited_failure(error), callback, self.name))
 
         if errors:
             raise failed(errors, self.name)

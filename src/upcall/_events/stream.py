@@ -7,7 +7,7 @@ __all__ = ("Feed", "Overflow", "Stream")
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from threading import Lock
+from threading import RLock
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar, get_args
 
@@ -139,8 +139,7 @@ class Feed:
         """Hear nothing more; the iteration ends after what is buffered."""
         if self._subscription is not None:
             self._subscription.cancel()
-
-        self.buffer.end()
+            self.buffer.end()
 
 
 class _Place:
@@ -159,10 +158,13 @@ class _Buffer(Sink):
     def __init__(self, capacity: int, overflow: Overflow) -> None:
         self._capacity = capacity
         self._overflow: Overflow = overflow
-        self._items: deque[Any] = deque()
+        # What has a greatest length drops the oldest by itself.
+        longest = capacity if overflow == "drop_oldest" else None
+        self._items: deque[Any] = deque(maxlen=longest)
         self._room_wanted: deque[_Place] = deque()
         self._more: anyio.Event | None = None
-        self._lock = Lock()
+        # An RLock, for an object that is heard of as it dies may die while we hold it.
+        self._lock = RLock()
         self.ended: bool = False
 
     def open(self) -> None:
@@ -177,10 +179,8 @@ class _Buffer(Sink):
         with self._lock:
             taken = self._put(payload)
 
-        if taken and self._loop.is_here():
-            self._wake()
-        elif taken:
-            self._loop.call_soon_threadsafe(self._wake)
+        if taken:
+            self._loop.call_inside(self._wake)
 
         return NOTHING
 
@@ -208,21 +208,17 @@ class _Buffer(Sink):
         if self.ended:
             return False
 
-        if not self._has_room():
+        if self._overflow != "drop_oldest" and not self._has_room():
             if self._overflow == "drop_newest":
                 return False
 
-            self._make_room()
+            raise self._full()
 
         self._items.append(payload)
         return True
 
-    def _make_room(self) -> None:
-        if self._overflow == "drop_oldest":
-            self._items.popleft()
-            return
-
-        raise StreamFullError(
+    def _full(self) -> StreamFullError:
+        return StreamFullError(
             f"a stream of capacity {self._capacity} is full, and "
             + (
                 "emit cannot wait for room: use aemit, or another overflow"
@@ -269,11 +265,14 @@ class _Buffer(Sink):
     def end(self) -> None:
         """Take nothing more; what waited for room is let in, beyond the capacity.
 
-        Its emissions are under way and were heard: they must not be lost.
+        Its emissions are under way and were heard: they must not be lost. It may be a
+        bus in another thread that closes.
         """
-        with self._lock:
-            self.ended = True
+        self.ended = True
+        self._loop.call_inside(self._let_all_in)
 
+    def _let_all_in(self) -> None:
+        with self._lock:
             while self._room_wanted:
                 self._let_in(self._room_wanted.popleft())
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 __all__ = ("Wait", "Waits", "next_payload")
 
 from collections.abc import Callable, Generator
-from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from upcall._promises.home import Home
 from upcall._promises.promise import Promise, quiet
 from upcall._promises.start import deferred
-from upcall.errors import BusNotOpenError, NoRunningLoopError
+from upcall.errors import BusNotOpenError
 
 from .policies import NOTHING
 from .subscription import Subscription
@@ -62,12 +61,7 @@ class _Waiting:
 
     def __call__(self, payload: object) -> object:
         """Hear the emission, in whatever thread it happens."""
-        if self._home.loop.is_here():
-            self._settle(payload)
-        else:
-            with suppress(NoRunningLoopError):  # then nobody waits any more
-                self._home.loop.call_soon_threadsafe(self._settle, payload)
-
+        self._home.loop.call_inside(self._settle, payload)
         return NOTHING
 
     def _settle(self, payload: object) -> None:

@@ -6,12 +6,15 @@ __all__ = ("Handle", "Loop", "OwnedTask", "Waiter")
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Generator
+from contextlib import suppress
 from contextvars import Context, copy_context
 from threading import get_ident
 from typing import Any, Protocol, Self
 from weakref import ref
 
 import anyio
+
+from upcall.errors import NoRunningLoopError
 
 from .jobs import JobQueue
 
@@ -35,8 +38,8 @@ class Waiter(Protocol):
 class Loop(ABC):
     """An event loop that runs, or ran. There is one object per loop.
 
-    It does not keep the loop alive. Only `call_soon_threadsafe` and `is_here` may be
-    called from another thread.
+    It does not keep the loop alive. Only `call_soon_threadsafe`, `call_inside` and
+    `is_here` may be called from another thread.
 
     Attributes:
         jobs: the queue of the promises of this loop.
@@ -94,6 +97,17 @@ class Loop(ABC):
         Raises:
             NoRunningLoopError: if the loop has ended.
         """
+
+    def call_inside(self, function: Callable[..., object], *args: Any) -> None:
+        """Call it in the loop's thread: now, if that is this one, or else soon.
+
+        Not at all if the loop has ended: then nobody is left who could hear of it.
+        """
+        if self.is_here():
+            function(*args)
+        else:
+            with suppress(NoRunningLoopError):
+                self.call_soon_threadsafe(function, *args)
 
     @abstractmethod
     def waiter(self) -> Waiter:

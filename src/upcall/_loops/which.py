@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-__all__ = ("current_loop", "is_cancellation")
+__all__ = ("current_loop", "is_cancellation", "is_stray")
 
 import sys
 from collections.abc import Callable
@@ -47,6 +47,24 @@ def is_cancellation(error: BaseException) -> bool:
         for library, name in (("asyncio", "CancelledError"), ("trio", "Cancelled"))
         if library in _modules
     )
+
+
+def is_stray(error: BaseException) -> bool:
+    """Tell whether it is a cancellation of the running task that nobody asked for.
+
+    Only asyncio lets a task raise a cancellation of its own making, and there the task
+    knows whether somebody asked for it.
+    """
+    asyncio = _modules.get("asyncio")
+
+    if asyncio is None or not isinstance(error, asyncio.CancelledError):
+        return False
+
+    if asyncio._get_running_loop() is None:  # noqa: SLF001 (documented for libraries)
+        return False
+
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() == 0
 
 
 def _find_loop(*, trio: bool) -> Loop:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 __all__ = ("from_future", "to_anyio", "to_asyncio", "to_concurrent")
 
-from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
 from typing import Any, TypeAlias, TypeGuard, TypeVar
@@ -25,9 +24,7 @@ from upcall._loops.futures import (
     new_asyncio_future,
     new_concurrent_future,
 )
-from upcall._loops.loop import Loop
 from upcall.errors import (
-    NoRunningLoopError,
     PromiseCancelledError,
     WrongLoopError,
     WrongTypeError,
@@ -112,19 +109,7 @@ def _hear(cell: Cell[Any], future: AsyncioFuture[Any] | ConcurrentFuture[Any]) -
 
 
 def _hear_anywhere(cell: Cell[Any], future: ConcurrentFuture[Any]) -> None:
-    _in_loop(home_of(cell).loop, _hear, cell, future)
-
-
-def _in_loop(loop: Loop, function: Callable[..., object], *args: Any) -> None:
-    """Call it in the loop's thread, now or soon."""
-    if loop.is_here():
-        function(*args)
-        return
-
-    try:
-        loop.call_soon_threadsafe(function, *args)
-    except NoRunningLoopError:
-        return  # the promise ended with its loop: nobody is left who could hear of it
+    home_of(cell).loop.call_inside(_hear, cell, future)
 
 
 async def _await_anyio(future: AnyioFuture) -> Any:
@@ -248,7 +233,7 @@ def _let_go_anywhere(
     if future.cancelled():
         # Without this, `concurrent.futures.wait` would not see it.
         future.set_running_or_notify_cancel()
-        _in_loop(home_of(cell).loop, _let_go, cell, listener, future)
+        home_of(cell).loop.call_inside(_let_go, cell, listener, future)
 
 
 async def _watch(
