@@ -441,8 +441,10 @@ class Listening(AnyBus):
         """Wait for the next payload of a key: ``await bus.wait_for(OrderPaid)``.
 
         It is subscribed from this call on, so nothing is missed before the ``await``.
-        Cancelled, it is no longer subscribed. Await it once, in the loop it was called
-        in; what it waits for may be emitted in any thread.
+        Cancelled, it is no longer subscribed; nobody who never awaits it cancels it, so
+        it stays until the event comes. Await it once, in the loop of the open bus, or
+        without one in the loop it was called in; what it waits for may be emitted in
+        any thread.
 
         Args:
             key: an event class, a name or a pattern.

@@ -167,8 +167,8 @@ class Gate(_Policy):
         if awaited and self._waits_for_itself():
             raise OptionError(
                 "this callback awaits an emission that it would have to hear itself, "
-                f"and with overlap={self._overlap!r} that waits for ever; use emit or "
-                "emit_soon inside it, or another overlap"
+                f"and with overlap={self._overlap!r} that waits for ever; use emit "
+                "inside it, or emit_soon without awaiting that, or another overlap"
             )
 
         dropped: list[_Run] = []
@@ -266,7 +266,12 @@ class Delay(_Policy):
         if not self._ticking:
             self._ticking, self._hurry = True, False
             self._begin()
-            start(self._tick())
+
+            try:
+                start(self._tick())
+            except BaseException:  # the bus is closing: nothing keeps the time
+                self._ticking, self._pending = False, None
+                raise
         else:
             self._touch()
 

@@ -85,7 +85,11 @@ class Stream(Generic[T_co]):
         return self
 
     async def __anext__(self) -> T_co:
-        """Wait for the next payload. Cancelled, it has taken none."""
+        """Wait for the next payload. Cancelled, it has taken none.
+
+        While there are payloads in the buffer it comes back without a checkpoint: a
+        loop that feeds its own stream has to make one itself, or nobody else runs.
+        """
         buffer = self._feed.buffer
 
         if not self._feed.begun:
