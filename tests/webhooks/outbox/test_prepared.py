@@ -21,8 +21,9 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
-from upcall.webhooks.outbox.prepared import Prepared
+from upcall.webhooks.outbox.prepared import Prepared, PreparedAmong
 
 metadata = MetaData()
 table = Table(
@@ -42,6 +43,10 @@ FIRST = Prepared(
     .where(table.c.number >= bindparam("least"))
     .order_by(table.c.number)
     .limit(2)
+)
+
+AMONG = PreparedAmong(
+    lambda numbers: select(table.c.number).where(table.c.number.in_(numbers))
 )
 
 
@@ -89,3 +94,28 @@ def test_parameters_are_arranged_as_the_database_takes_them() -> None:
     assert by_order.arrange(given)[0] == 7
     assert by_name.arrange(given)["least"] == 7
     assert 2 in by_name.arrange(given).values()
+
+
+@pytest.mark.parametrize("number", [0, 1, 7, 10, 11, 500, 501, 1203])
+def test_any_number_of_values_can_be_asked_about(
+    connection: Connection, number: int
+) -> None:
+    """Each is found once, however the list is filled up or parted."""
+    INSERT.for_each(connection, [{"number": n, "name": ""} for n in range(1500)])
+
+    found = AMONG.all(connection, range(number))
+
+    assert sorted(row.number for row in found) == list(range(number))
+
+
+def test_errors_are_those_of_sqlalchemy(connection: Connection) -> None:
+    """They go the same way to whoever says what is wrong with a store."""
+    connection.exec_driver_sql("DROP TABLE thing")
+
+    with pytest.raises(OperationalError, match="no such table") as reading:
+        FIRST.all(connection, {"least": 0})
+
+    with pytest.raises(OperationalError, match="no such table"):
+        INSERT.for_each(connection, [{"number": 1, "name": "secret"}])
+
+    assert reading.value.orig is reading.value.__cause__

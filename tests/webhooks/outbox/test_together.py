@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import make_url
+from tests.webhooks.outbox.conformance.inbox_together import InboxTogetherContract
 from tests.webhooks.outbox.conformance.together import TogetherContract
 
 from upcall.webhooks.outbox.contract import Store
@@ -17,7 +18,7 @@ from upcall.webhooks.outbox.seal import Seal
 from upcall.webhooks.outbox.sqlite import SqliteStore
 
 
-class TestSqlite(TogetherContract):
+class TestSqlite(TogetherContract, InboxTogetherContract):
     """In one file."""
 
     @pytest.fixture
@@ -32,7 +33,7 @@ class TestSqlite(TogetherContract):
         return open_store
 
 
-class TestPostgres(TogetherContract):
+class TestPostgres(TogetherContract, InboxTogetherContract):
     """In one database."""
 
     @pytest.fixture

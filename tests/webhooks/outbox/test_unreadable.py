@@ -1,4 +1,4 @@
-"""Endpoints whose secrets no key opens here: they are left alone, and others are not."""
+"""Endpoints whose secrets no key opens here are left alone, and others are not."""
 
 from __future__ import annotations
 

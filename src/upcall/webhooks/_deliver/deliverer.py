@@ -30,10 +30,11 @@ from upcall.webhooks._proto.news import News
 from upcall.webhooks._proto.slots import Slots
 from upcall.webhooks.clock import Clock, SharedClock
 from upcall.webhooks.outbox.contract import Claim, Outcome, Settled, Turn
+from upcall.webhooks.outbox.heartbeat import Heartbeat
 from upcall.webhooks.outbox.outbox import Outbox
 from upcall.webhooks.transport.contract import Transport
 
-from .heartbeat import Heartbeat
+from .hands import Hands
 from .pruning import prune
 from .send import Sender
 from .telling import log_news
@@ -135,9 +136,10 @@ class Deliverer:
 
             async with create_task_group() as group:
                 group.start_soon(self._prune)
+                hands = Hands(group, loop=self._loop, do=self._deliver)
 
                 while not self._stopping:
-                    await self._turn(group)
+                    await self._turn(hands)
 
                 await self._finish(group)
         finally:
@@ -189,7 +191,7 @@ class Deliverer:
             self._outbox, clock=self._clock, random=self._random, report=self._report
         )
 
-    async def _turn(self, group: TaskGroup) -> None:
+    async def _turn(self, hands: Hands[Claim]) -> None:
         """Claim what is due, start the attempts, and wait for a change."""
         self._change = anyio.Event()
 
@@ -205,7 +207,7 @@ class Deliverer:
 
         for claim in turn.claims:
             self._slots.take(proven=claim.proven)
-            group.start_soon(self._deliver, claim)
+            hands.start(claim)
 
         await self._pause(self._until(turn.next_due))
 

@@ -7,6 +7,7 @@ __all__ = (
     "check_codec",
     "check_guard",
     "check_random",
+    "check_slots",
     "check_transport",
     "outbox_of",
 )
@@ -73,6 +74,14 @@ def check_random(random: Random | None) -> Random:
     """Return it, or new dice; or raise an OptionError."""
     _check("random", random, ("uniform",), "a random.Random")
     return random or Random()  # noqa: S311 (jitter is no secret)
+
+
+def check_slots(slots: object) -> int:
+    """Return it, or raise an OptionError."""
+    if isinstance(slots, int) and not isinstance(slots, bool) and slots > 0:
+        return slots
+
+    raise OptionError(f"slots={slots!r}: give a number from 1 on")
 
 
 def _check(name: str, given: object, methods: tuple[str, ...], what: str) -> None:

@@ -79,25 +79,25 @@ class Sender:
         Whatever goes wrong is an outcome, too. Cancelled, it is not known whether the
         request arrived.
         """
-        started = self._clock.now()
-
-        request = _Request(claim.endpoint.url, (), (), b"")
+        started = ended = self._clock.now()
         verdict: Verdict
 
         try:
             request = self._sign(claim, now=started)
         except UnsetVariableError as error:
             # Nothing is wrong with the delivery: another worker may have the variable.
+            request = _Request(claim.endpoint.url, (), (), b"")
             found: _Found = TransportError("broken", f"it cannot be signed: {error}")
             verdict = judge(found, now=started)
         except OptionError as error:
+            request = _Request(claim.endpoint.url, (), (), b"")
             found = BlockedError(f"it cannot be signed: {error}")
             verdict = Bury(reason=str(found))
         else:
             found = await self._post(claim, request)
-            verdict = judge(found, now=self._clock.now())
+            ended = self._clock.now()
+            verdict = judge(found, now=ended)
 
-        ended = self._clock.now()
         decision = decide(
             verdict,
             attempts=claim.attempt,

@@ -11,15 +11,22 @@ __all__ = (
     "Send",
     "declared_length",
     "find_paths",
+    "find_repeated",
     "read_body",
     "read_headers",
     "respond",
+    "send_reply",
     "serve_lifespan",
     "turn_away",
+    "url_of",
+    "without_slash",
 )
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from http import HTTPStatus
 from typing import Any, TypeAlias
+from urllib.parse import quote
 
 import anyio
 
@@ -35,11 +42,17 @@ def find_paths(scope: Scope) -> tuple[str, str]:
     """Return the path below the mount point, and the whole path.
 
     Hosts differ in whether ``path`` has the ``root_path`` in front, and some mount
-    without naming one: the caller looks both up, in this order.
+    without naming one: the caller looks both up, in this order. Litestar adds a slash
+    at the end: that makes no difference.
     """
-    whole: str = scope["path"] or "/"
+    whole: str = scope["path"]
     root: str = scope.get("root_path", "").rstrip("/")
-    return whole.removeprefix(root) or "/", whole
+    return without_slash(whole.removeprefix(root)), without_slash(whole)
+
+
+def without_slash(path: str) -> str:
+    """Return the path without a slash at its end; the root has one."""
+    return path.rstrip("/") or "/"
 
 
 def read_headers(scope: Scope) -> dict[str, str]:
@@ -57,7 +70,47 @@ def read_headers(scope: Scope) -> dict[str, str]:
     return headers
 
 
-def declared_length(headers: MutableMapping[str, str]) -> int | None:
+def find_repeated(scope: Scope) -> frozenset[str]:
+    """Return the names of headers, in lower case, that are there more than once.
+
+    There are none if `read_headers` gives as many as came.
+    """
+    seen: set[bytes] = set()
+    repeated: set[bytes] = set()
+
+    for raw_name, _ in scope["headers"]:
+        name = raw_name.lower()
+        (repeated if name in seen else seen).add(name)
+
+    return frozenset(name.decode("latin-1") for name in repeated)
+
+
+def url_of(scope: Scope, headers: Mapping[str, str], *, base: str | None) -> str:
+    """Return the URL that the sender wrote, as well as it can be told.
+
+    Args:
+        scope: the request's.
+        headers: by name in lower case.
+        base: the URL without its query, if it is known. Otherwise it is made of what
+            the request says, which a proxy may have changed and a stranger chosen.
+    """
+    query: bytes = scope.get("query_string", b"")
+    place = base or f"{scope.get('scheme', 'http')}://{_host_and_path(scope, headers)}"
+    return f"{place}?{query.decode('latin-1')}" if query else place
+
+
+def _host_and_path(scope: Scope, headers: Mapping[str, str]) -> str:
+    raw: bytes | None = scope.get("raw_path")
+    path = quote(scope["path"]) if raw is None else raw.decode("latin-1")
+    root = quote(scope.get("root_path", "")).rstrip("/")
+
+    if not f"{path}/".startswith(f"{root}/"):
+        path = root + path
+
+    return headers.get("host", "") + path.partition("?")[0]
+
+
+def declared_length(headers: Mapping[str, str]) -> int | None:
     """Return what ``Content-Length`` says, None where there is none.
 
     Raises:
@@ -123,25 +176,59 @@ async def _gather(receive: Receive, limit: int) -> bytes:
 
 
 async def respond(
-    send: Send, status: int, text: str = "", headers: Sequence[tuple[str, str]] = ()
+    send: Send,
+    status: int,
+    text: str = "",
+    headers: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Send one whole answer of plain text."""
     body = f"{text}\n".encode() if text else b""
-    fields = [
-        *headers,
-        ("content-type", "text/plain; charset=utf-8"),
-        ("content-length", str(len(body))),
-    ]
+    await send_reply(send, status, body, "text/plain; charset=utf-8", headers)
+
+
+async def send_reply(
+    send: Send,
+    status: int,
+    body: bytes = b"",
+    media_type: str | None = None,
+    headers: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Send one whole answer of any kind."""
+    fields = list(headers)
+
+    if media_type is not None:
+        fields.append(("content-type", media_type))
+
+    if status != HTTPStatus.NO_CONTENT:  # that has not even a length (RFC 9110, 8.6)
+        fields.append(("content-length", str(len(body))))
+
     raw = [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in fields]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
 
 
-async def serve_lifespan(receive: Receive, send: Send) -> None:
-    """Say yes to the host's start and stop; there is nothing to prepare."""
-    for event in ("startup", "shutdown"):
-        await receive()
-        await send({"type": f"lifespan.{event}.complete"})
+async def serve_lifespan(
+    receive: Receive,
+    send: Send,
+    app: AbstractAsyncContextManager[object] | None = None,
+) -> None:
+    """Open the app at the host's start, and close it at its stop.
+
+    Without one there is nothing to prepare. What goes wrong is told to the host, which
+    ends then.
+    """
+    await receive()
+    phase = "startup"
+
+    try:
+        async with nullcontext() if app is None else app:
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            phase = "shutdown"
+    except Exception as error:  # noqa: BLE001 (told to the host)
+        await send({"type": f"lifespan.{phase}.failed", "message": str(error)})
+    else:
+        await send({"type": "lifespan.shutdown.complete"})
 
 
 async def turn_away(receive: Receive, send: Send) -> None:

@@ -17,8 +17,10 @@ TEXTS: Final[Mapping[int, str]] = {
     405: "send a POST",
     408: "the body came too slowly",
     413: "the body is too large",
-    415: "send JSON (application/json), without a content encoding",
+    415: "this content type or content encoding is not taken",
+    429: "too many requests: send them again later",
     500: "the event could not be handled: send it again",
+    503: "the event could not be stored: send it again later",
 }
 """What the sender is told, by status."""
 

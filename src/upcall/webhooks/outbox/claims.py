@@ -133,7 +133,7 @@ class Claims:
             # and one whose secrets nobody here can open for another process.
             if register.can_send(standing.id):
                 rows = _take(connection, standing, moment, most=slots.for_(standing))
-                picked += [(row, standing.proven) for row in rows]
+                picked += [(row, bool(standing.proven)) for row in rows]
                 slots.use(standing, len(rows))
                 self._cursor = standing.id if rows else self._cursor
 
@@ -155,13 +155,21 @@ class Claims:
             last: int | None = low
 
             while last is not None and slots.free > 0:
-                found = _lock(connection, moment, slots, low=last, high=high)
-                last = found[-1] if found else None
-                yield from _standing(connection, found)
+                page = min(PAGE, slots.free)
+                found = _lock(connection, moment, slots, low=last, high=high, page=page)
+                # Fewer than were asked for are the last ones.
+                last = found[-1] if len(found) == page else None
+                yield from STANDING.all(connection, found)
 
 
 def _lock(
-    connection: Connection, moment: _Moment, slots: _Slots, *, low: int, high: int
+    connection: Connection,
+    moment: _Moment,
+    slots: _Slots,
+    *,
+    low: int,
+    high: int,
+    page: int,
 ) -> list[int]:
     """Lock the next endpoints that seem to have something to claim."""
     given = {
@@ -170,18 +178,9 @@ def _lock(
         "unproven": slots.unproven > 0,
         "low": low,
         "high": high,
-        "page": min(PAGE, slots.free),
+        "page": page,
     }
     return [row.id for row in READY.all(connection, given)]
-
-
-def _standing(connection: Connection, numbers: Sequence[int]) -> Sequence[AnyRow]:
-    """Read how locked endpoints stand now."""
-    if not numbers:
-        return ()
-
-    full = [*numbers, *(0 for _ in range(PAGE - len(numbers)))]
-    return STANDING.all(connection, {f"n{n}": each for n, each in enumerate(full)})
 
 
 def _take(
@@ -243,16 +242,15 @@ def _claim(
     if not picked:
         return ()
 
-    entries = [register.by_number[row.endpoint_id].at(now) for row, _ in picked]
+    # What is the same for all of an endpoint is made once.
+    served = {row.endpoint_id for row, _ in picked}
+    entries = {number: register.by_number[number].at(now) for number in served}
+    until = {n: to_ms(now + entries[n].timeout + LEASE_MARGIN) for n in served}
     _CLAIM.for_each(
         connection,
         [
-            {
-                "number": row.id,
-                "who": worker,
-                "until": to_ms(now + entry.timeout + LEASE_MARGIN),
-            }
-            for (row, _), entry in zip(picked, entries, strict=True)
+            {"number": row.id, "who": worker, "until": until[row.endpoint_id]}
+            for row, _ in picked
         ],
     )
     messages = read_messages(
@@ -268,9 +266,9 @@ def _claim(
             proven=proven,
             message=_seen_as(messages[row.message_id, row.version], row.uid),
             format=row.format,
-            endpoint=entry,
+            endpoint=entries[row.endpoint_id],
         )
-        for (row, proven), entry in zip(picked, entries, strict=True)
+        for row, proven in picked
     )
 
 

@@ -37,7 +37,7 @@ from sqlalchemy import (
 
 from upcall.webhooks._proto.delivery import Move, sources
 
-from .prepared import Prepared
+from .prepared import Prepared, PreparedAmong
 from .schema import delivery, endpoint, in_state, message
 
 PAGE: Final = 10
@@ -168,18 +168,20 @@ READY: Final = Prepared(
 )
 """The next endpoints that have something to claim, as far as can be seen; locked."""
 
-STANDING: Final = Prepared(
-    select(
-        endpoint.c.id,
-        endpoint.c.proven,
-        endpoint.c.ordered,
-        endpoint.c.rate,
-        endpoint.c.rate_at,
-        _ROOM.label("room"),
+STANDING: Final = PreparedAmong(
+    lambda numbers: (
+        select(
+            endpoint.c.id,
+            endpoint.c.proven,
+            endpoint.c.ordered,
+            endpoint.c.rate,
+            endpoint.c.rate_at,
+            _ROOM.label("room"),
+        )
+        .select_from(_ENDPOINTS)
+        .where(endpoint.c.id.in_(numbers))
+        .order_by(endpoint.c.id)
     )
-    .select_from(_ENDPOINTS)
-    .where(endpoint.c.id.in_([bindparam(f"n{each}") for each in range(PAGE)]))
-    .order_by(endpoint.c.id)
 )
 """How endpoints that are locked stand."""
 

@@ -4,8 +4,8 @@
 #   the fence decides.
 # Rule 2: a request is on record before its sender is answered, and an id is on record
 #   only with its request: both, or none.
-# Rule 3: how long callbacks take nobody knows. So a lease is renewed for as long as its
-#   worker lives.
+# Rule 3: how long callbacks take nobody knows. So a lease is renewed for as long as
+#   they run. One whose outcome could not be written ends by itself.
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from typing import Final
 import attrs
 
 from upcall.webhooks._proto.delivery import State
-from upcall.webhooks._proto.request import Request, RequestAttempt
+from upcall.webhooks._proto.request import RequestAttempt, StoredRequest
 from upcall.webhooks._proto.verdict import Decision
 
 LEASE: Final = 60.0
@@ -126,9 +126,7 @@ class InboxStore(ABC):
     """
 
     @abstractmethod
-    def take(
-        self, requests: Sequence[Sequence[Take]]
-    ) -> Sequence[tuple[Taken, ...]]:
+    def take(self, requests: Sequence[Sequence[Take]]) -> Sequence[tuple[Taken, ...]]:
         """Store requests, each with all of its events, unless they are on record.
 
         An id belongs to the name of its source. One that is on record, in whatever
@@ -155,8 +153,8 @@ class InboxStore(ABC):
         """
 
     @abstractmethod
-    def renew(self, worker: int, *, now: float) -> None:
-        """Let the leases of all that a worker has claimed begin anew."""
+    def renew(self, claims: Sequence[RequestClaim], *, now: float) -> None:
+        """Let the leases of claims begin anew, unless they were lost."""
 
     @abstractmethod
     def settle(self, outcomes: Sequence[RequestOutcome]) -> Sequence[bool]:
@@ -192,7 +190,7 @@ class InboxStore(ABC):
         state: State | None,
         before: int | datetime | None,
         limit: int,
-    ) -> Sequence[Request]:
+    ) -> Sequence[StoredRequest]:
         """Return requests, the newest first.
 
         Args:
@@ -211,7 +209,7 @@ class InboxStore(ABC):
         """
 
     @abstractmethod
-    def replay(self, request: int, *, now: float) -> Request:
+    def replay(self, request: int, *, now: float) -> StoredRequest:
         """Let a finished request wait again, due now, with its whole schedule.
 
         Its id stays, and so do the attempts on record.

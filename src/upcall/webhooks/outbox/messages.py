@@ -27,7 +27,7 @@ from upcall.webhooks.codec import JSON
 
 from .contract import Keep, Kept
 from .endpoints import Register, Registered
-from .prepared import Prepared
+from .prepared import Prepared, PreparedAmong
 from .renderings import (
     insert_renderings,
     message_from_row,
@@ -77,13 +77,17 @@ _INSERT_DEAD: Final = Prepared(
         reason=bindparam("why"),
     )
 )
-_STORED: Final = select(
-    message.c.uid, message.c.name, message.c.data, message.c.tenant
-).where(message.c.uid.in_(bindparam("uids", expanding=True)))
-_BY_OTHERS: Final = _STORED.where(
-    ~message.c.fanned_out
-    | select(delivery.c.id).where(delivery.c.message_id == message.c.id).exists()
+_STORED: Final = PreparedAmong(
+    lambda uids: select(
+        message.c.uid, message.c.name, message.c.data, message.c.tenant
+    ).where(
+        message.c.uid.in_(uids),
+        ~message.c.fanned_out
+        | select(delivery.c.id).where(delivery.c.message_id == message.c.id).exists(),
+    )
 )
+"""Those that are stored already. One that was inserted just now has no deliveries."""
+
 _UNFANNED: Final = Prepared(
     select(message)
     .where(text("NOT fanned_out"))
@@ -106,20 +110,19 @@ def keep_messages(
 ) -> list[Kept | ConflictError]:
     """Store messages and fan them out; see `Store.keep`."""
     fates = [_fates(register, keep) for keep in keeps]
-    heard = [keep for keep, its in zip(keeps, fates, strict=True) if its]
-    stored = _find(connection, _STORED, heard)
+    first: dict[str, _Content] = {}
     new: list[tuple[Keep, Sequence[_Fate]]] = []
     results: list[Kept | ConflictError] = []
 
     for keep, its in zip(keeps, fates, strict=True):
-        content = stored.get(keep.message.id)
+        content = first.get(keep.message.id)
 
         if content is not None and its:
             results.append(_compared(keep.message, content, len(its)))
             continue
 
         if its:
-            stored[keep.message.id] = _content(keep.message)
+            first[keep.message.id] = _content(keep.message)
             new.append((keep, its))
 
         results.append(Kept(deliveries=len(its), new=True))
@@ -127,7 +130,7 @@ def keep_messages(
     messages = [keep for keep, _ in new]
 
     if _insert_messages(connection, messages) < len(new):
-        theirs = _find(connection, _BY_OTHERS, messages)
+        theirs = _find_stored(connection, messages)
         new = [pair for pair in new if pair[0].message.id not in theirs]
         results = [
             _compared(keep.message, theirs[keep.message.id], len(its))
@@ -143,14 +146,9 @@ def keep_messages(
     return results
 
 
-def _find(
-    connection: Connection, chosen: Any, keeps: Sequence[Keep]
-) -> dict[str, _Content]:
-    if not keeps:
-        return {}
-
-    uids = [keep.message.id for keep in keeps]
-    rows = connection.execute(chosen, {"uids": uids})
+def _find_stored(connection: Connection, keeps: Sequence[Keep]) -> dict[str, _Content]:
+    """Return what was stored under the ids of messages, before they were inserted."""
+    rows = _STORED.all(connection, [keep.message.id for keep in keeps])
     return {row.uid: (row.name, row.data, row.tenant) for row in rows}
 
 

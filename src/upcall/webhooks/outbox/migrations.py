@@ -43,7 +43,8 @@ class Migration:
 
 # The first schema was never in any other database than SQLite. Its workers know nothing
 # of tenants, and would send the messages of one to all. Nobody wrote down since when an
-# endpoint is disabled: since it was added, for all we know.
+# endpoint is disabled: since it was added, for all we know. Leases had an index that no
+# statement used: what is claimed is never much, and is looked through.
 _TO_2: Final = Migration(
     needs=2,
     script="""
@@ -81,6 +82,7 @@ _TO_2: Final = Migration(
         SELECT upcall_message.version FROM upcall_message
         WHERE upcall_message.id = upcall_delivery.message_id
     );
+    DROP INDEX upcall_delivery_leases;
     CREATE INDEX upcall_delivery_order ON upcall_delivery (endpoint_id, message_id)
         WHERE replay = 0 AND state IN ('waiting', 'claimed');
     CREATE INDEX upcall_delivery_replays ON upcall_delivery (endpoint_id, due_at, id)

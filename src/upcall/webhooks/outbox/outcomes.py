@@ -13,7 +13,7 @@ from __future__ import annotations
 
 __all__ = ("settle_outcomes",)
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -26,7 +26,7 @@ from upcall.webhooks._proto.window import Window
 
 from .contract import Outcome, Settled
 from .endpoints import Register, count_change
-from .prepared import Prepared
+from .prepared import Prepared, PreparedAmong
 from .rows import (
     from_ms,
     health_from_row,
@@ -38,19 +38,21 @@ from .rows import (
 )
 from .schema import attempt, delivery, endpoint
 
-_DELIVERIES: Final = (
-    select(
-        delivery.c.id,
-        delivery.c.endpoint_id,
-        delivery.c.fence,
-        delivery.c.state,
-        delivery.c.due_at,
+_DELIVERIES: Final = PreparedAmong(
+    lambda numbers: (
+        select(
+            delivery.c.id,
+            delivery.c.endpoint_id,
+            delivery.c.fence,
+            delivery.c.state,
+            delivery.c.due_at,
+        )
+        .where(delivery.c.id.in_(numbers))
+        .order_by(delivery.c.id)
+        .with_for_update(key_share=True)
     )
-    .where(delivery.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(delivery.c.id)
-    .with_for_update(key_share=True)
 )
-_STANDINGS: Final = select(
+_CHOSEN: Final = select(
     endpoint.c.id,
     endpoint.c.size,
     endpoint.c.proven,
@@ -60,10 +62,17 @@ _STANDINGS: Final = select(
     endpoint.c.alarmed,
     endpoint.c.disabled_at,
     endpoint.c.disabled_why,
-).where(
-    endpoint.c.id.in_(bindparam("ids", expanding=True)), endpoint.c.removed_at.is_(None)
+).where(endpoint.c.removed_at.is_(None))
+_STANDINGS: Final = PreparedAmong(
+    lambda numbers: _CHOSEN.where(endpoint.c.id.in_(numbers))
 )
-_LOCKED: Final = _STANDINGS.order_by(endpoint.c.id).with_for_update(key_share=True)
+_LOCKED: Final = PreparedAmong(
+    lambda numbers: (
+        _CHOSEN.where(endpoint.c.id.in_(numbers))
+        .order_by(endpoint.c.id)
+        .with_for_update(key_share=True)
+    )
+)
 _ATTEMPT: Final = Prepared(
     insert(attempt),
     columns=[column.name for column in attempt.c if column.name != "id"],
@@ -168,8 +177,12 @@ class _Standing:
         before = self.health
 
         if outcome.decision.move is Move.DELIVER:
-            self.window = self.window.succeeded(concurrency=self.concurrency)
-            self.health = before.succeeded()
+            window = self.window.succeeded(concurrency=self.concurrency)
+
+            if window is self.window and before.succeeded() is before:
+                return ()  # as it is with nearly all of them
+
+            self.window, self.health = window, before.succeeded()
         else:
             self._fail(outcome)
 
@@ -221,7 +234,7 @@ def settle_outcomes(
 
             if standing is not None:
                 topics = standing.apply(outcome, dead=line.state is State.DEAD)
-                news = _news(topics, outcome, standing.health)
+                news = _news(topics, outcome, standing.health) if topics else ()
 
         settled.append(Settled(state=line.state, late=row is None, news=news))
 
@@ -288,7 +301,10 @@ def _steady(found: Mapping[int, _Standing], number: int) -> bool:
 
 
 def _standings(
-    connection: Connection, register: Register, chosen: Any, numbers: Collection[int]
+    connection: Connection,
+    register: Register,
+    chosen: PreparedAmong,
+    numbers: Iterable[int],
 ) -> dict[int, _Standing]:
     return {
         row.id: _Standing(
@@ -296,15 +312,14 @@ def _standings(
             health=health_from_row(row),
             concurrency=register.by_number[row.id].endpoint.concurrency,
         )
-        for row in connection.execute(chosen, {"ids": list(numbers)})
+        for row in chosen.all(connection, sorted(numbers))
     }
 
 
 def _read_lines(connection: Connection, numbers: Iterable[int]) -> dict[int, _Line]:
-    rows = connection.execute(_DELIVERIES, {"ids": list(numbers)})
     return {
         row.id: _Line(row.endpoint_id, row.fence, State(row.state), row.due_at)
-        for row in rows
+        for row in _DELIVERIES.all(connection, sorted(numbers))
     }
 
 

@@ -15,7 +15,7 @@ __all__ = ("PostgresStore",)
 
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import psycopg
 from sqlalchemy import Connection, NullPool, create_engine, func, select, text
@@ -81,6 +81,7 @@ class PostgresStore(SqlStore):
         self._engine: Final = create_engine(
             url,
             poolclass=NullPool,
+            hide_parameters=True,  # they are payloads and secrets
             connect_args={
                 "connect_timeout": _CONNECT_SECONDS,
                 "application_name": "upcall",
@@ -148,11 +149,14 @@ class PostgresStore(SqlStore):
 
     def announce(self) -> None:
         self._fresh = False
-        self._outside(f"NOTIFY {_CHANNEL}")
+
+        # The next transaction connects again; others look by themselves.
+        if not self._is_lost:
+            self._outside(f"NOTIFY {_CHANNEL}")
 
     def peek(self) -> bool:
         # Reads what has come, and asks the server nothing.
-        if self.connection.invalidated:
+        if self._is_lost:
             return False
 
         wire = self._driver().pgconn
@@ -174,9 +178,9 @@ class PostgresStore(SqlStore):
             self._told_by_others = True
 
     def _driver(self) -> psycopg.Connection[Any]:
-        driver = self.connection.connection.driver_connection
+        driver: Any = self.connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
-        return driver
+        return cast("psycopg.Connection[Any]", driver)
 
     def _outside(self, statement: str) -> None:
         with self._told(), self.connection.begin():
@@ -186,7 +190,7 @@ class PostgresStore(SqlStore):
 
     @contextmanager
     def _transaction(self) -> Generator[None, None, None]:
-        if self.connection.invalidated or self.connection.closed:
+        if self._is_lost:
             self._reconnect()
 
         with self._told(), self.connection.begin():
@@ -207,6 +211,10 @@ class PostgresStore(SqlStore):
                 raise
 
             raise StorageError(trouble) from error
+
+    @property
+    def _is_lost(self) -> bool:
+        return self.connection.invalidated or self.connection.closed
 
     def _reconnect(self) -> None:
         self.connection.close()
@@ -239,7 +247,10 @@ class PostgresStore(SqlStore):
         state: str = getattr(error.orig, "sqlstate", None) or ""
         known = _TROUBLE.get(state) or _TROUBLE.get(state[:2])
 
-        if known is None and (error.connection_invalidated or not state):
+        # Without a state it is the driver's: of the connection, or of a single value.
+        broken = not state and isinstance(error.orig, psycopg.OperationalError)
+
+        if known is None and (error.connection_invalidated or broken):
             known = (
                 "cannot be reached: see that the server runs, and that it has this "
                 "database and takes this user and password"

@@ -1,24 +1,47 @@
 """Statements that are compiled once, and then cost what the driver costs."""
 
-# SQLAlchemy looks at every statement and every value anew. Those that go through here
-# need no looking at: their values are numbers, texts, bytes and None, which drivers
-# take and give as they are. Measured on SQLite, that is half of the cost of storing,
-# claiming and settling.
+# Why: SQLAlchemy looks at every statement, every value and every row anew. Those that
+#   go through here need no looking at: their values are numbers, texts, bytes and None,
+#   which drivers take and give as they are; a BOOLEAN is 0 or 1 in SQLite.
+# How: SQLAlchemy makes the text of a statement. In SQLite its driver is called at once:
+#   a statement takes microseconds there, and to be passed through SQLAlchemy several
+#   times as long, which was half of what a durable delivery cost. A database behind a
+#   socket costs so much more that it would not be noticed; there SQLAlchemy stays in
+#   between, and sees to connections that break.
+# Rule 1: a row has its columns as attributes, whichever way it came.
+# Rule 2: errors are SQLAlchemy's, whichever way they came.
 
 from __future__ import annotations
 
-__all__ = ("Prepared",)
+__all__ = ("Prepared", "PreparedAmong")
 
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import repeat
+from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
-import attrs
-from sqlalchemy import Connection, Delete, Dialect, Insert, Select, Update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Delete,
+    Dialect,
+    Insert,
+    Select,
+    Update,
+    bindparam,
+)
+from sqlalchemy.exc import DBAPIError
 
 from .rows import AnyRow
 
 _Given: TypeAlias = Mapping[str, Any]
 _Statement: TypeAlias = Select[*tuple[Any, ...]] | Insert | Update | Delete
+
+_LENGTHS: Final = (1, 10, 50, 100, 500)
+"""For so many values a `PreparedAmong` is compiled; lists are filled up to the next."""
 
 
 class Prepared:
@@ -37,24 +60,19 @@ class Prepared:
 
     def all(self, connection: Connection, given: _Given) -> Sequence[AnyRow]:
         """Execute it, and return all of the rows."""
-        compiled = self._for(connection.dialect)
-        return connection.exec_driver_sql(compiled.sql, compiled.arrange(given)).all()
+        return self._for(connection.dialect).rows(connection, given)
 
     def first(self, connection: Connection, given: _Given) -> Any:
         """Execute it, and return the first value of the first row, or None."""
-        compiled = self._for(connection.dialect)
-        return connection.exec_driver_sql(
-            compiled.sql, compiled.arrange(given)
-        ).scalar()
+        rows = self._for(connection.dialect).rows(connection, given)
+        return rows[0][0] if rows else None
 
     def for_each(self, connection: Connection, rows: Sequence[_Given]) -> int:
         """Execute it for each of the rows; return how many rows it changed in all."""
         if not rows:
             return 0
 
-        compiled = self._for(connection.dialect)
-        given = [compiled.arrange(row) for row in rows]
-        return connection.exec_driver_sql(compiled.sql, given).rowcount
+        return self._for(connection.dialect).change(connection, rows)
 
     def _for(self, dialect: Dialect) -> _Compiled:
         found = self._compiled.get(dialect.name)
@@ -66,29 +84,130 @@ class Prepared:
 
     def _compile(self, dialect: Dialect) -> _Compiled:
         compiled = self._statement.compile(dialect=dialect, column_keys=self._columns)
-        return _Compiled(
+        kind = _Direct if dialect.name == "sqlite" else _Compiled
+        return kind(
             sql=str(compiled),
             order=compiled.positiontup if compiled.positional else None,
             constants={k: v for k, v in compiled.params.items() if v is not None},
         )
 
 
-@attrs.frozen(kw_only=True)
+class PreparedAmong:
+    """A SELECT about some values, of which there are now more and now fewer.
+
+    It is compiled for a few lengths of the list; the last value fills it up to the
+    next of these. Lists that are longer are asked about in parts.
+
+    Args:
+        choose: makes the statement of parameters for an IN.
+    """
+
+    def __init__(
+        self,
+        choose: Callable[[Sequence[BindParameter[Any]]], Select[*tuple[Any, ...]]],
+    ) -> None:
+        self._names: Final = {n: [f"v{each}" for each in range(n)] for n in _LENGTHS}
+        self._statements: Final = {
+            length: Prepared(choose([bindparam(name) for name in names]))
+            for length, names in self._names.items()
+        }
+
+    def all(self, connection: Connection, values: Iterable[Any]) -> list[AnyRow]:
+        """Execute it, and return all of the rows; none for no values."""
+        asked = list(values)
+        most = _LENGTHS[-1]
+        parts = (asked[n : n + most] for n in range(0, len(asked), most))
+        return [row for part in parts for row in self._part(connection, part)]
+
+    def _part(self, connection: Connection, part: Sequence[Any]) -> Sequence[AnyRow]:
+        length = next(each for each in _LENGTHS if each >= len(part))
+        full = [*part, *repeat(part[-1], length - len(part))]
+        given = dict(zip(self._names[length], full, strict=True))
+        return self._statements[length].all(connection, given)
+
+
 class _Compiled:
-    """A statement as one kind of database takes it."""
+    """A statement as one kind of database takes it.
 
-    sql: str
-    order: Sequence[str] | None
-    """Of the parameters, where they have no names."""
+    Args:
+        sql: the text.
+        order: of the parameters, where they have no names.
+        constants: parameters that stand in the statement itself, such as a limit.
+    """
 
-    constants: _Given
-    """Parameters that stand in the statement itself, such as a limit."""
+    def __init__(
+        self, *, sql: str, order: Sequence[str] | None, constants: _Given
+    ) -> None:
+        self._sql: Final = sql
+        self._constants: Final = constants
+        self.arrange: Final = self._arranger(order)
+        """Returns given parameters as the driver takes them."""
 
-    def arrange(self, given: _Given) -> Any:
-        """Return the parameters as the driver takes them."""
-        whole = {**self.constants, **given} if self.constants else given
+    def rows(self, connection: Connection, given: _Given) -> Sequence[AnyRow]:
+        """Return the rows it selects."""
+        return connection.exec_driver_sql(self._sql, self.arrange(given)).all()
 
-        if self.order is None:
-            return dict(whole)
+    def change(self, connection: Connection, rows: Iterable[_Given]) -> int:
+        """Return how many rows it changed, executed for each of these."""
+        given: Any = list(map(self.arrange, rows))
+        return connection.exec_driver_sql(self._sql, given).rowcount
 
-        return tuple([whole[name] for name in self.order])
+    def _arranger(self, order: Sequence[str] | None) -> Callable[[_Given], Any]:
+        arrange: Callable[[_Given], Any]
+
+        if order is None:
+            arrange = dict
+        elif len(order) > 1:
+            arrange = itemgetter(*order)
+        else:
+            arrange = _plucker(*order)
+
+        if not self._constants:
+            return arrange
+
+        return lambda given: arrange({**self._constants, **given})
+
+
+class _Direct(_Compiled):
+    """A statement for SQLite's driver, without SQLAlchemy in between."""
+
+    _row: Callable[[Any], Any] | None = None
+
+    def rows(self, connection: Connection, given: _Given) -> Sequence[AnyRow]:
+        try:
+            cursor = _driver(connection).execute(self._sql, self.arrange(given))
+            found = cursor.fetchall()
+        except sqlite3.Error as error:
+            raise self._known(connection, error) from error
+
+        if self._row is None:
+            names = [column[0] for column in cursor.description]
+            kind: Any = namedtuple("_Row", names, rename=True)  # type: ignore[misc]  # noqa: PYI024 (its names are known only now)
+            base: Any = tuple
+            self._row = partial(base.__new__, kind)
+
+        return list(map(self._row, found))
+
+    def change(self, connection: Connection, rows: Iterable[_Given]) -> int:
+        given = list(map(self.arrange, rows))
+
+        try:
+            return _driver(connection).executemany(self._sql, given).rowcount
+        except sqlite3.Error as error:
+            raise self._known(connection, error) from error
+
+    def _known(self, connection: Connection, error: sqlite3.Error) -> Exception:
+        """Return the error as SQLAlchemy would have raised it; without the values."""
+        return DBAPIError.instance(
+            self._sql, None, error, sqlite3.Error, dialect=connection.dialect
+        )
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+def _plucker(*order: str) -> Callable[[_Given], tuple[Any, ...]]:
+    return lambda given: tuple([given[name] for name in order])

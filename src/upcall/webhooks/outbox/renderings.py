@@ -21,7 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from upcall.webhooks._proto.message import Message
 
-from .prepared import Prepared
+from .prepared import Prepared, PreparedAmong
 from .rows import AnyRow, from_ms
 from .schema import message, rendering
 
@@ -44,8 +44,8 @@ INSERT_RENDERING: Final[Mapping[str, Insert]] = {
 """Insert a rendering if it is not there; by the name of the SQL dialect."""
 
 _INSERT: Final = {name: Prepared(each) for name, each in INSERT_RENDERING.items()}
-_MESSAGES: Final = select(message).where(
-    message.c.id.in_(bindparam("ids", expanding=True))
+_MESSAGES: Final = PreparedAmong(
+    lambda numbers: select(message).where(message.c.id.in_(numbers))
 )
 _RENDERINGS: Final = select(rendering).where(
     rendering.c.message_id.in_(bindparam("ids", expanding=True))
@@ -106,11 +106,7 @@ def read_messages(
     One that was never rendered in the version asked for comes in its own: that is
     replayed only if somebody asks for it by hand.
     """
-    if not wanted:
-        return {}
-
-    numbers = list({number for number, _ in wanted})
-    rows = connection.execute(_MESSAGES, {"ids": numbers}).all()
+    rows = _MESSAGES.all(connection, {number for number, _ in wanted})
     by_number = {row.id: row for row in rows}
     others = [n for n, version in wanted if by_number[n].version != version]
     renderings = read_renderings(connection, others)

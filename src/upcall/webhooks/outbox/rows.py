@@ -22,8 +22,9 @@ __all__ = (
 import json
 import math
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
+import msgspec
 from sqlalchemy import CursorResult, Row
 
 from upcall.webhooks._proto.delivery import Attempt, Delivery, State
@@ -35,6 +36,9 @@ from upcall.webhooks._proto.schedule import DEFAULT
 from upcall.webhooks._proto.window import Window
 
 from .seal import Seal
+
+_encode: Final = msgspec.json.Encoder().encode
+"""JSON, at a tenth of the cost; for what is written at every attempt."""
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 """A row of whatever columns."""
@@ -163,7 +167,7 @@ def health_from_row(row: AnyRow) -> Health:
     """Return the health of an endpoint."""
     return Health(
         failing_since=_from_ms(row.failing_since),
-        alarmed=row.alarmed,
+        alarmed=bool(row.alarmed),
         disabled_at=_from_ms(row.disabled_at),
         disabled_why=row.disabled_why,
     )
@@ -191,7 +195,7 @@ def window_from_row(row: AnyRow) -> Window:
     """Return the window of an endpoint."""
     return Window(
         size=row.size,
-        proven=row.proven,
+        proven=bool(row.proven),
         failures=row.failures,
         paused_until=row.paused_until / 1000,
     )
@@ -236,11 +240,11 @@ def row_of_attempt(delivery: int, attempt: Attempt) -> dict[str, Any]:
         "started_at": to_ms(attempt.started.timestamp()),
         "duration": attempt.duration,
         "url": attempt.url,
-        "request_headers": json.dumps(attempt.request_headers),
+        "request_headers": _encode(attempt.request_headers).decode(),
         "status": attempt.status,
         "error": attempt.error,
         "address": attempt.address,
-        "response_headers": json.dumps(attempt.response_headers),
+        "response_headers": _encode(attempt.response_headers).decode(),
         "response": attempt.response,
         "truncated": attempt.truncated,
     }

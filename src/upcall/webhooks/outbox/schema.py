@@ -216,7 +216,6 @@ delivery: Table = Table(
         where="state = 'waiting'",
     ),
     _index("upcall_delivery_claims", "endpoint_id", where="state = 'claimed'"),
-    _index("upcall_delivery_leases", "lease_until", where="state = 'claimed'"),
     _index("upcall_delivery_dead", "id", where="state = 'dead'"),
     _index(
         "upcall_delivery_order",

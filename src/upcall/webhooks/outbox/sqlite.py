@@ -180,7 +180,12 @@ class SqliteStore(SqlStore):
         def connect() -> sqlite3.Connection:
             return sqlite3.connect(name, timeout=BUSY_SECONDS, isolation_level=None)
 
-        engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool)
+        engine = create_engine(
+            "sqlite://",
+            creator=connect,
+            poolclass=StaticPool,
+            hide_parameters=True,  # they are payloads and secrets
+        )
         event.listen(engine, "begin", _begin)
 
         try:

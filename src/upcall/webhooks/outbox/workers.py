@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 __all__ = (
+    "LAPSED",
     "SILENCE",
     "dismiss_worker",
     "enlist_worker",
@@ -19,6 +20,7 @@ __all__ = (
     "lock_endpoints",
     "note_heartbeat",
     "rescue_claims",
+    "strike_off",
 )
 
 import os
@@ -51,8 +53,10 @@ from .schema import delivery, endpoint, in_state, message, worker
 SILENCE: Final = 10.0
 """Seconds without a heartbeat after which a worker is gone."""
 
+LAPSED: Final = "no answer on record: the worker was gone, or its lease over"
+"""The reason for which what lapsed waits again."""
+
 _CLAIMED: Final = in_state(*sources(Move.LAPSE))
-_LAPSED: Final = "no answer on record: the worker was gone, or its lease over"
 _REMOVED: Final = "the endpoint was removed"
 
 # The lock is against being struck off in the middle of a claim. It does not meet that
@@ -103,16 +107,18 @@ def rescue_claims(
     is_gone: Callable[[int], bool],
 ) -> Lapsed:
     """Strike off who is gone, and let claims lapse; see `Store.rescue`."""
-    numbers = connection.execute(select(worker.c.id)).scalars().all()
-    ended = {number for number in numbers if is_gone(number)}
-    _strike(connection, ended, now=now)
+    strike_off(connection, now=now, is_gone=is_gone)
     orphaned = delivery.c.worker.not_in(select(worker.c.id))
     over = delivery.c.lease_until <= to_ms(now)
     return _lapse(connection, register, or_(orphaned, over), now=now)
 
 
-def _strike(connection: Connection, ended: Collection[int], *, now: float) -> None:
+def strike_off(
+    connection: Connection, *, now: float, is_gone: Callable[[int], bool]
+) -> None:
     """Strike off those that have ended, and those that are silent."""
+    numbers = connection.execute(select(worker.c.id)).scalars().all()
+    ended = {number for number in numbers if is_gone(number)}
     silent = and_(
         worker.c.heartbeat_at > 0, worker.c.heartbeat_at <= to_ms(now - SILENCE)
     )
@@ -224,10 +230,10 @@ def _lapsed(register: Register, row: AnyRow, *, now: int) -> dict[str, Any] | No
         return None
 
     if row.attempts >= len(entry.schedule):
-        reason = f"no attempt left of {len(entry.schedule)}; the last one: {_LAPSED}"
+        reason = f"no attempt left of {len(entry.schedule)}; the last one: {LAPSED}"
         return _ended(State.DEAD, reason, now=now)
 
-    return {"state": State.WAITING.value, "due_at": now, "reason": _LAPSED}
+    return {"state": State.WAITING.value, "due_at": now, "reason": LAPSED}
 
 
 def _ended(state: State, reason: str, *, now: int) -> dict[str, Any]:

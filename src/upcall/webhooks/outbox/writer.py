@@ -17,6 +17,7 @@ __all__ = ("BATCH", "Writer")
 
 import contextlib
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -90,6 +91,7 @@ class Writer:
         self._batch: Sequence[_Ticket] = ()
         self._closed: UpcallError | None = None
         self._ended = False
+        self._process = os.getpid()
         self._last: _Ticket | None = None
         self._watchers: list[Callable[[], object]] = []
         self._announced = 0.0
@@ -235,6 +237,13 @@ class Writer:
         self._put(ticket)
 
     def _put(self, ticket: _Ticket) -> None:
+        # Threads stay behind in a fork, and whatever locks they held are held for ever.
+        if os.getpid() != self._process:
+            raise OutboxError(
+                "the outbox was opened before this process was forked: open a bridge "
+                "of its own in each process"
+            )
+
         with self._filled:
             if self._closed is not None:
                 raise OutboxError(*self._closed.args) from self._closed.__cause__

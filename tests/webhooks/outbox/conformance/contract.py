@@ -12,6 +12,8 @@ from tests.webhooks.outbox.conformance.addressed import AddressedContract
 from tests.webhooks.outbox.conformance.claims import ClaimsContract
 from tests.webhooks.outbox.conformance.endpoints import EndpointsContract
 from tests.webhooks.outbox.conformance.health import HealthContract
+from tests.webhooks.outbox.conformance.inbox import InboxContract
+from tests.webhooks.outbox.conformance.inbox_outcomes import InboxOutcomesContract
 from tests.webhooks.outbox.conformance.messages import MessagesContract
 from tests.webhooks.outbox.conformance.model import ModelContract
 from tests.webhooks.outbox.conformance.order import OrderContract
@@ -27,6 +29,8 @@ class StoreContract(
     ClaimsContract,
     EndpointsContract,
     HealthContract,
+    InboxContract,
+    InboxOutcomesContract,
     MessagesContract,
     ModelContract,
     OrderContract,
