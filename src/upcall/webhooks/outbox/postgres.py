@@ -15,7 +15,7 @@ __all__ = ("PostgresStore",)
 
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import psycopg
 from sqlalchemy import Connection, NullPool, create_engine, func, select, text
@@ -178,10 +178,8 @@ class PostgresStore(SqlStore):
             self._told_by_others = True
 
     def _driver(self) -> psycopg.Connection[Any]:
-        driver: psycopg.Connection[Any] | None
-        driver = self.connection.connection.driver_connection
-        assert driver is not None, "it is connected"
-        return driver
+        found = self.connection.connection.driver_connection
+        return cast("psycopg.Connection[Any]", found)
 
     def _outside(self, statement: str) -> None:
         with self._told(), self.connection.begin():
