@@ -19,7 +19,7 @@ from typing import Any
 import attrs
 from benchmarks.results import Result, Verdict, skipped
 
-MACHINERY = {"__main__", "callbacks", "measure", "results"}
+MACHINERY = {"__main__", "callbacks", "measure", "results", "serving"}
 MODULES = sorted(
     path.stem
     for path in Path(__file__).parent.glob("*.py")
