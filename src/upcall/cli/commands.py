@@ -71,5 +71,5 @@ def demo(
     )
 
 
-for command in (*outbox_commands.COMMANDS, *listen_commands.COMMANDS):
-    upcall.add_command(command)
+for _command in (*outbox_commands.COMMANDS, *listen_commands.COMMANDS):
+    upcall.add_command(_command)

@@ -24,7 +24,7 @@ from .working import run_worker
 
 _DAY: Final = 86_400
 
-json_option = click.option(
+_json_option = click.option(
     "--json", "as_json", is_flag=True, help="One JSON object on each line."
 )
 
@@ -39,7 +39,7 @@ def _later(work: Callable[..., Awaitable[int]], *args: Any, **options: Any) -> A
 
 @click.group(invoke_without_command=True)
 @outbox_options
-@json_option
+@_json_option
 @click.pass_context
 def endpoints(context: click.Context, *, outbox: ManagedOutbox, as_json: bool) -> Any:
     """List the endpoints, or change one."""
@@ -116,7 +116,7 @@ def rotate(outbox: ManagedOutbox, endpoint: str, *, overlap: float) -> Any:
 @click.option("--state", type=click.Choice([state.value for state in State]))
 @click.option("--before", type=int, help="Only those with a smaller number.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
-@json_option
+@_json_option
 def deliveries(
     number: int | None, *, outbox: ManagedOutbox, as_json: bool, **options: Any
 ) -> Any:

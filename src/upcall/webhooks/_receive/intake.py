@@ -67,11 +67,11 @@ class Intake:
             self._kept | signature_headers(source.scheme) | {"content-length"}
         )
         self.source = source
-        self.name = name_of(source)
-        self.signs_url = source.scheme == "twilio"
-        self.max_body = source.max_body or self._sender.max_body
-        self.patience = self._sender.patience
-        self.keep = self._sender.keep
+        self.name: str = name_of(source)
+        self.signs_url: bool = source.scheme == "twilio"
+        self.max_body: int = source.max_body or self._sender.max_body
+        self.patience: float = self._sender.patience
+        self.keep: float = self._sender.keep
         self.seen = seen
 
     # --- before the body ---

@@ -72,6 +72,8 @@ class PostgresStore(SqlStore):
         may_migrate: whether `open` makes or changes tables.
     """
 
+    connection: Connection
+
     def __init__(self, url: URL, seal: Seal, *, may_migrate: bool = True) -> None:
         super().__init__(seal, may_migrate=may_migrate)
         self._name = f"the outbox {url.render_as_string()}"

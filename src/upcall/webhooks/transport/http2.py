@@ -12,6 +12,7 @@ __all__ = ("Http2Transport",)
 from collections.abc import Sequence
 from functools import cached_property
 from importlib import import_module
+from typing import ClassVar
 
 import anyio
 
@@ -19,12 +20,12 @@ try:
     import httpcore2
 
     import_module("h2")  # httpcore2 wants it once a server offers HTTP/2: too late
-except ImportError as error:
+except ImportError as _error:
     raise ModuleNotFoundError(
-        f"upcall.webhooks.transport.http2 needs {error.name}: "
+        f"upcall.webhooks.transport.http2 needs {_error.name}: "
         "pip install 'upcall[http2]'",
-        name=error.name,
-    ) from error
+        name=_error.name,
+    ) from _error
 
 from upcall.webhooks._proto.addresses import Target
 from upcall.webhooks._proto.headers import check_header
@@ -48,7 +49,7 @@ class Http2Transport(GuardedTransport[HttpcoreConnection, httpcore2.Request]):
     a server that answers before it has read a large body may not be heard.
     """
 
-    protocols = ("h2", "http/1.1")
+    protocols: ClassVar[Sequence[str]] = ("h2", "http/1.1")
 
     @cached_property
     def _shared(self) -> dict[_Origin, HttpcoreConnection]:

@@ -193,7 +193,7 @@ class LoneConnection(HttpcoreConnection):
         self._wire.expect(int(lengths[0]) if lengths else None)
 
     def _settle(self, *, whole: bool) -> None:
-        self.reusable = whole and self._http.is_idle() and self._wire.is_clean
+        self.reusable: bool = whole and self._http.is_idle() and self._wire.is_clean
 
     def _is_lost(self) -> bool:
         return False  # the wire itself knows, and says so
@@ -214,7 +214,7 @@ class SharedConnection(HttpcoreConnection):
         return self.reusable and self._http.is_available()
 
     def _settle(self, *, whole: bool) -> None:
-        self.reusable = self.reusable and whole and not self._is_lost()
+        self.reusable: bool = self.reusable and whole and not self._is_lost()
 
     def _is_lost(self) -> bool:
         return self._wire.lost or not self._http.is_available()

@@ -52,7 +52,7 @@ class SharedWire(httpcore2.AsyncNetworkStream):
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
-        self.lost = False
+        self.lost: bool = False
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 (httpcore2's)
         """Receive something; nothing at the end."""
