@@ -14,7 +14,7 @@ __all__ = ("SLOTS", "Deliverer")
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from random import Random
 from typing import Final, ParamSpec, TypeVar
 
@@ -28,9 +28,9 @@ from upcall.webhooks._proto.delivery import State
 from upcall.webhooks._proto.errors import OutboxError
 from upcall.webhooks._proto.news import News
 from upcall.webhooks._proto.slots import Slots
-from upcall.webhooks.clock import Clock, SharedClock
+from upcall.webhooks.clock import Clock
 from upcall.webhooks.outbox.contract import Claim, Outcome, Settled, Turn
-from upcall.webhooks.outbox.heartbeat import Heartbeat
+from upcall.webhooks.outbox.membership import Membership
 from upcall.webhooks.outbox.outbox import Outbox
 from upcall.webhooks.transport.contract import Transport
 
@@ -90,13 +90,11 @@ class Deliverer:
         self._slots = Slots(slots)
         self._report = report or _log_error
         self._tell = tell
-        self._heartbeat = Heartbeat(self._loop, self._beat)
-        self._number = 0
+        self._member = Membership(outbox, clock=clock, lost=self._hurry)
         self._stopping = False
         self._failures = 0
         self._next_rescue = 0.0
         self._next_look = 0.0
-        self._struck_off = False
         self._change = anyio.Event()
 
     @property
@@ -127,11 +125,10 @@ class Deliverer:
         Raises:
             OutboxError: if the worker cannot be entered in the outbox.
         """
-        await self._enlist()
+        await self._member.enter()
         self._outbox.writer.watch(self._changed_elsewhere)
 
         try:
-            self._heartbeat.start()
             task_status.started()
 
             async with create_task_group() as group:
@@ -143,39 +140,13 @@ class Deliverer:
 
                 await self._finish(group)
         finally:
-            self._heartbeat.stop()
             self._outbox.writer.unwatch(self._changed_elsewhere)
             await self._dismiss()
 
-    async def _enlist(self) -> None:
-        """Enter it in the outbox; again, if it was struck off while it could not beat.
-
-        Its claims have lapsed then: their outcomes count as late ones.
-        """
-        self._struck_off = False
-        self._number = await self._perform(
-            self._outbox.store.enlist, now=self._clock.now()
-        )
-
-    def _beat(self) -> None:
-        """Say that it lives; in the heartbeat's thread."""
-        try:
-            self._outbox.writer.queue(
-                self._outbox.store.heartbeat,
-                self._number,
-                now=self._clock.now(),
-                loop=self._loop,
-                done=self._beaten,
-            )
-        except OutboxError as error:
-            _LOG.debug("a heartbeat was not written: %s", error)
-
-    def _beaten(self, lives: bool | Exception) -> None:
-        if lives is False:
-            self._struck_off = True
-            self.wake()
-        elif isinstance(lives, Exception):
-            _LOG.debug("a heartbeat was not written: %s", lives)
+    def _hurry(self) -> None:
+        """Look after the list of workers at once: it was struck off."""
+        self._next_rescue = 0.0
+        self.wake()
 
     def _changed_elsewhere(self) -> None:
         """Look for what another process did; in the writer's thread."""
@@ -213,9 +184,6 @@ class Deliverer:
 
     async def _maintain(self) -> None:
         """Do what is to be done now and then, if its time has come."""
-        if self._struck_off:
-            await self._enlist()
-
         now = self._clock.now()
 
         if not now < self._next_look <= now + _POLL:
@@ -224,7 +192,7 @@ class Deliverer:
 
         if not now < self._next_rescue <= now + _RESCUE_EVERY:
             self._next_rescue = now + _RESCUE_EVERY
-            await self._rescue(now)
+            await self._rescue()
 
     async def _fan_out(self, now: float) -> None:
         """Make deliveries of what was enqueued."""
@@ -235,18 +203,9 @@ class Deliverer:
         if looked_at == _FAN_OUT:
             self._look()
 
-    async def _rescue(self, now: float) -> None:
-        # First of all it says that it lives itself: a clock that was turned forward
-        # would make it strike itself off.
-        store = self._outbox.store
-
-        if isinstance(self._clock, SharedClock):
-            self._clock.correct(await self._perform(store.time))
-
-        if not await self._perform(store.heartbeat, self._number, now=now):
-            await self._enlist()
-
-        lapsed = await self._perform(store.rescue, now=now)
+    async def _rescue(self) -> None:
+        await self._member.confirm()
+        lapsed = await self._perform(self._outbox.store.rescue, now=self._clock.now())
 
         if lapsed.number:
             _LOG.warning(
@@ -266,7 +225,7 @@ class Deliverer:
 
         return await self._perform(
             self._outbox.store.claim,
-            self._number,
+            self._member.number,
             now=self._clock.now(),
             free=slots.free,
             unproven=slots.free_unproven,
@@ -350,9 +309,7 @@ class Deliverer:
 
     async def _dismiss(self) -> None:
         try:
-            lapsed = await self._perform(
-                self._outbox.store.dismiss, self._number, now=self._clock.now()
-            )
+            lapsed = await self._member.leave()
         except OutboxError as error:
             self._report(error)
         else:
@@ -362,14 +319,7 @@ class Deliverer:
     async def _perform(
         self, verb: Callable[_P, _R], *args: _P.args, **options: _P.kwargs
     ) -> _R:
-        return await _shielded(self._outbox.writer.perform(verb, *args, **options))
-
-
-async def _shielded(work: Awaitable[_R]) -> _R:
-    with CancelScope(shield=True):
-        return await work
-
-    raise AssertionError("nobody cancels this scope, so it swallows nothing")
+        return await self._member.perform(verb, *args, **options)
 
 
 def _log_error(error: Exception) -> None:
