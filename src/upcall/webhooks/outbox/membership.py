@@ -74,6 +74,7 @@ class Membership:
         now = self._clock.now()
 
         if not await self.perform(store.heartbeat, self.number, now=now):
+            await self.perform(store.dismiss, self.number, now=now)  # and its lock
             await self._enlist()
 
     async def leave(self) -> Lapsed:
