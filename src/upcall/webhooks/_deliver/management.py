@@ -17,6 +17,13 @@ from upcall.webhooks._proto.schemes import new_secret
 from upcall.webhooks._proto.tenant import check_tenant
 from upcall.webhooks.clock import Clock
 from upcall.webhooks.codec import Codec
+from upcall.webhooks.outbox.asked import (
+    aware,
+    before_of,
+    limit_of,
+    number_of,
+    state_of,
+)
 from upcall.webhooks.outbox.contract import Kept
 from upcall.webhooks.outbox.outbox import Outbox
 from upcall.webhooks.transport.guard import Guard
@@ -26,6 +33,8 @@ from .registration import complete_endpoint
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+
+_A_DELIVERY: Final = "a Delivery"
 
 DAY: Final = 24 * 60 * 60.0
 
@@ -264,9 +273,9 @@ class Management:
             self._outbox.store.deliveries,
             endpoint=None if endpoint is None else _id_of(endpoint),
             tenant=check_tenant(tenant),
-            state=None if state is None else _state_of(state),
-            before=None if before is None else _before_of(before),
-            limit=_limit_of(limit),
+            state=state_of(state),
+            before=before_of(before, Delivery, _A_DELIVERY),
+            limit=limit_of(limit),
         )
         return list(found)
 
@@ -276,7 +285,7 @@ class Management:
         Raises:
             OutboxError: if there is no such delivery.
         """
-        number = _number_of(delivery)
+        number = number_of(delivery, Delivery, _A_DELIVERY)
         return list(await self._perform(self._outbox.store.attempts, number))
 
     async def replay(
@@ -297,7 +306,7 @@ class Management:
         """
         made = await self._perform(
             self._outbox.store.replay,
-            _number_of(delivery),
+            number_of(delivery, Delivery, _A_DELIVERY),
             now=self._clock.now(),
             new_id=_fresh_id() if new_id else None,
         )
@@ -359,26 +368,9 @@ def _id_of(endpoint: object) -> str:
     raise OptionError(f"{endpoint!r}: give an Endpoint, or the id of one")
 
 
-def _number_of(delivery: object) -> int:
-    if isinstance(delivery, Delivery):
-        return delivery.id
-
-    if isinstance(delivery, int) and not isinstance(delivery, bool):
-        return delivery
-
-    raise OptionError(f"{delivery!r}: give a Delivery, or the number of one")
-
-
-def _before_of(before: object) -> int | datetime:
-    if isinstance(before, datetime):
-        return _aware(before)
-
-    return _number_of(before)
-
-
 def _seconds_of(time: Any) -> float:
     if isinstance(time, datetime):
-        return _aware(time).timestamp()
+        return aware(time).timestamp()
 
     if _is_number(time):
         return float(time)
@@ -386,26 +378,5 @@ def _seconds_of(time: Any) -> float:
     raise OptionError(f"time={time!r}: give an aware datetime, or Unix seconds")
 
 
-def _aware(time: datetime) -> datetime:
-    if time.tzinfo is None:
-        raise OptionError(f"{time!r} has no time zone: give an aware datetime")
-
-    return time
-
-
 def _is_number(given: object) -> bool:
     return isinstance(given, int | float) and not isinstance(given, bool)
-
-
-def _limit_of(limit: object) -> int:
-    if isinstance(limit, int) and not isinstance(limit, bool) and limit >= 1:
-        return limit
-
-    raise OptionError(f"limit={limit!r}: give a number from 1 on")
-
-
-def _state_of(state: str) -> State:
-    try:
-        return State(state)
-    except ValueError:
-        raise OptionError(f"state={state!r}: give one of {', '.join(State)}") from None

@@ -5,14 +5,22 @@ from __future__ import annotations
 __all__ = ("InboxRecords",)
 
 from datetime import datetime
+from typing import Final
 
-from upcall.errors import OptionError
 from upcall.webhooks._proto.delivery import State
 from upcall.webhooks._proto.errors import OutboxError
 from upcall.webhooks._proto.request import RequestAttempt, StoredRequest
 from upcall.webhooks.clock import Clock
+from upcall.webhooks.outbox.asked import (
+    before_of,
+    limit_of,
+    number_of,
+    state_of,
+)
 
 from .inbox import Inbox
+
+_A_REQUEST: Final = "a request on record"
 
 
 class InboxRecords:
@@ -52,9 +60,9 @@ class InboxRecords:
         found = await inbox.outbox.writer.perform(
             inbox.outbox.store.inbox.requests,
             source=source,
-            state=None if state is None else _state_of(state),
-            before=None if before is None else _before_of(before),
-            limit=_limit_of(limit),
+            state=state_of(state),
+            before=before_of(before, StoredRequest, _A_REQUEST),
+            limit=limit_of(limit),
         )
         return list(found)
 
@@ -65,7 +73,7 @@ class InboxRecords:
             OutboxError: if there is no such request, or nothing is stored.
         """
         inbox = await self._opened()
-        outbox, number = inbox.outbox, _number_of(request)
+        outbox, number = inbox.outbox, number_of(request, StoredRequest, _A_REQUEST)
         return list(await outbox.writer.perform(outbox.store.inbox.attempts, number))
 
     async def replay(self, request: StoredRequest | int) -> StoredRequest:
@@ -78,7 +86,7 @@ class InboxRecords:
                 stored.
         """
         inbox = await self._opened()
-        outbox, number = inbox.outbox, _number_of(request)
+        outbox, number = inbox.outbox, number_of(request, StoredRequest, _A_REQUEST)
         made = await outbox.writer.perform(
             outbox.store.inbox.replay, number, now=self._clock.now()
         )
@@ -91,37 +99,3 @@ class InboxRecords:
 
         await self._inbox.ensure_open()
         return self._inbox
-
-
-def _number_of(request: object) -> int:
-    if isinstance(request, StoredRequest):
-        return request.id
-
-    if isinstance(request, int) and not isinstance(request, bool):
-        return request
-
-    raise OptionError(f"{request!r}: give a request on record, or the number of one")
-
-
-def _before_of(before: object) -> int | datetime:
-    if not isinstance(before, datetime):
-        return _number_of(before)
-
-    if before.tzinfo is None:
-        raise OptionError(f"{before!r} has no time zone: give an aware datetime")
-
-    return before
-
-
-def _limit_of(limit: object) -> int:
-    if isinstance(limit, int) and not isinstance(limit, bool) and limit >= 1:
-        return limit
-
-    raise OptionError(f"limit={limit!r}: give a number from 1 on")
-
-
-def _state_of(state: str) -> State:
-    try:
-        return State(state)
-    except ValueError:
-        raise OptionError(f"state={state!r}: give one of {', '.join(State)}") from None
