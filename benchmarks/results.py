@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ("Result", "Verdict", "skipped")
+__all__ = ("Figure", "Result", "Verdict", "skipped")
 
 from enum import StrEnum
 from typing import Literal
@@ -53,6 +53,32 @@ class Result:
         low = self.better == "lower"
         good = self.ratio <= self.limit if low else self.ratio >= self.limit
         return Verdict.MET if good else Verdict.NOT_MET
+
+
+@attrs.frozen(kw_only=True)
+class Figure:
+    """One cell of a table that compares, or one point of a curve. It has no limit."""
+
+    table: str
+    """Where it stands: "styles", "rivals", "growth"."""
+
+    row: str
+    """What was measured: "promise chain", "pyee 13.0.0", "patterns"."""
+
+    column: str
+    """Under which circumstances: "10 listeners, trio", "emit to 100"."""
+
+    value: float | None
+    """What came out; None where it could not be measured: the note says why."""
+
+    unit: str
+    """The unit of the value: "s", "1/s", "bytes", "x" for a ratio."""
+
+    at: float | None = None
+    """Where the point of a curve lies: how many subscriptions, links, events."""
+
+    note: str = ""
+    """What the reader should know."""
 
 
 def skipped(name: str, reason: str, *, limit: float | None = None) -> Result:
