@@ -204,7 +204,7 @@ class Bus(Listening):
             OptionError: this cannot be an id; or a callback awaits an emission that
                 would wait for itself.
         """
-        run, payload = self._run_and_payload(event, payload)
+        run, payload = self._find(event, payload)
         return await emission.aemit(run, payload, id)
 
     @overload
@@ -232,7 +232,7 @@ class Bus(Listening):
             WrongThreadError: called from another thread than the bus's.
             MalformedKeyError: this is no event and no name.
         """
-        return self._hub.soon(*self._run_and_payload(event, payload), id)
+        return self._hub.soon(*self._find(event, payload), id)
 
     @overload
     def emit_threadsafe(
@@ -258,9 +258,19 @@ class Bus(Listening):
             BusNotOpenError: the bus is not open, or its loop has ended.
             MalformedKeyError: this is no event and no name.
         """
-        run, payload = self._run_and_payload(event, payload)
+        run, payload = self._find(event, payload)
 
         return self._hub.emit_from_thread(run, payload, id)
+
+    def _find(self, event: Any, payload: Any) -> tuple[Run, Any]:
+        """Find the run that is planned already, as nearly always one is."""
+        try:
+            if payload is MISSING:
+                return self._class_runs[type(event)], event
+
+            return self._name_runs[event], payload
+        except (KeyError, TypeError):
+            return self._run_and_payload(event, payload)
 
     def _run_and_payload(self, event: Any, payload: Any) -> tuple[Run, Any]:
         by_name = payload is not MISSING

@@ -23,6 +23,10 @@ _TAG = "__upcall_event__"
 
 _catalogue: WeakValueDictionary[tuple[str, int], type[Any]] = WeakValueDictionary()
 
+_versions: dict[str, tuple[int, ...]] = {}
+"""Which versions of a name there have been, the newest first: few, even of classes that
+are gone again."""
+
 
 @attrs.frozen
 class _Tag:
@@ -144,6 +148,8 @@ def _enter(cls: type[Any], name: str, version: int) -> None:
         )
 
     _catalogue[name, version] = cls
+    known = {version, *_versions.get(name, ())}
+    _versions[name] = tuple(sorted(known, reverse=True))
 
 
 def _other(cls: type[Any], name: str, version: int) -> type[Any] | None:
@@ -179,10 +185,13 @@ def lookup(name: str, version: int | None = None) -> type[Any] | None:
     if version is not None:
         return _catalogue.get((name, version))
 
-    found = [
-        (number, cls) for (each, number), cls in catalogue().items() if each == name
-    ]
-    return max(found, key=lambda pair: pair[0])[1] if found else None
+    for number in _versions.get(name, ()):
+        cls = _catalogue.get((name, number))
+
+        if cls is not None:
+            return cls
+
+    return None
 
 
 def catalogue() -> Mapping[tuple[str, int], type[Any]]:
