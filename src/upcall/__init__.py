@@ -43,13 +43,13 @@ __all__ = (
 )
 
 from ._events.bus import Bus as Bus
-from ._events.emission import STOP as STOP
 from ._events.emitter import EventEmitter as EventEmitter
 from ._events.emitter_listeners import MaxListenersWarning as MaxListenersWarning
 from ._events.emitter_waits import on as on
 from ._events.emitter_waits import once as once
 from ._events.envelope import Envelope as Envelope
 from ._events.event import event as event
+from ._events.interceptors import STOP as STOP
 from ._events.owner import Statistics as Statistics
 from ._events.signal import Signal as Signal
 from ._events.stream import Stream as Stream

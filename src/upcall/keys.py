@@ -20,7 +20,7 @@ RESERVED: Final = "webhook"
 """The first segment of the names that only Upcall emits."""
 
 _USUAL: Final = re.compile(r"[!-)+-\-/-~]+(?:\.[!-)+-\-/-~]+)*")
-"""Most names: nothing but printable ASCII and no ``*``, told by one look."""
+"""Most keys are nothing but printable ASCII without a ``*``, and one look tells."""
 
 _HELP: Final = "a name is dotted segments ('order.paid')"
 _MORE: Final = "in a pattern '*' is one whole segment and '**' any number of them"

@@ -9,36 +9,24 @@
 
 from __future__ import annotations
 
-__all__ = ("STOP", "aemit", "emit", "make_plan_run")
+__all__ = ("aemit", "emit", "make_plan_run")
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any, Final, TypeGuard, final
+from typing import Any
 
 from upcall._loops.children import Failed
 from upcall._loops.families import run_all
-from upcall.errors import OptionError
 
 from .calls import Run, callbacks_of, make_run, make_slow_run, plan_of
 from .entry import Entry
-from .envelope import CAUSE, Envelope, make_envelope
-from .failures import as_failure, noted
-from .kinds import describe, is_awaitable
+from .envelope import CAUSE, Envelope, check_id, make_envelope
+from .failures import as_failure
+from .interceptors import passed_by
+from .kinds import is_awaitable
 from .plan import Around, Host, Plan
 from .policies import NOTHING, Start
 from .runs import Awaited, aemit_bare, outcome_of, sort
 from .subscribed import Subscribed
-
-
-@final
-class _Stop:
-    """What an interceptor returns to end an emission before anybody hears it."""
-
-    def __repr__(self) -> str:
-        return "upcall.STOP"
-
-
-STOP: Final = _Stop()
-"""What an interceptor returns so that nobody hears an emission; see `Bus.intercept`."""
 
 
 def make_plan_run(
@@ -86,6 +74,9 @@ async def aemit(run: Run, payload: object, id: str | None) -> list[Any]:
     if plan.bare and id is None:
         return await aemit_bare(plan, payload)
 
+    if id is not None and plan.delayed is None and not plan.wants_envelope:
+        return await _aemit_unseen(run, payload, check_id(id))
+
     envelope = None if id is None else make_envelope(plan.name, payload, id)
     emission = _Emission(plan, payload, envelope, run)
     emission.check(set(), awaited=True)
@@ -93,6 +84,16 @@ async def aemit(run: Run, payload: object, id: str | None) -> list[Any]:
     emission.raise_failures()
 
     return values
+
+
+async def _aemit_unseen(run: Run, payload: object, id: str) -> list[Any]:
+    """Emit to those who see no envelope: the id is but the cause of what they emit."""
+    token = CAUSE.set(id)
+
+    try:
+        return await aemit(run, payload, None)
+    finally:
+        CAUSE.reset(token)
 
 
 def _emit(emission: _Emission) -> int:
@@ -215,16 +216,12 @@ class _Emission:
         if self.envelope is None:
             self.envelope = make_envelope(self.plan.name, self.payload)
 
-        for interceptor in self.plan.around.interceptors:
-            answer = _ask(interceptor, self.envelope)
+        passed = passed_by(self.plan.around.interceptors, self.envelope)
 
-            if answer is STOP:
-                return False
+        if passed is None:
+            return False
 
-            if answer is not None:
-                self.envelope = _checked(answer, self.envelope, interceptor)
-
-        self.payload = self.envelope.payload
+        self.envelope, self.payload = passed, passed.payload
         return True
 
     def _retain(self) -> None:
@@ -469,28 +466,3 @@ class _Emission:
             self.errors.append(error)
         else:
             self.errors.append(self.plan.failure(error, callback))
-
-
-def _ask(interceptor: Subscribed[..., Any], envelope: Envelope[Any]) -> object:
-    try:
-        return interceptor.target(envelope)
-    except Exception as error:
-        noted(error, interceptor.target, envelope.name)
-        raise
-
-
-def _checked(
-    answer: object, envelope: Envelope[Any], interceptor: Subscribed[..., Any]
-) -> Envelope[Any]:
-    """Refuse what an interceptor may not return."""
-    if _is_envelope(answer) and type(answer.payload) is type(envelope.payload):
-        return answer
-
-    raise OptionError(
-        f"the interceptor {describe(interceptor.target)} returned {answer!r}: return "
-        "None (go on), an envelope with a payload of the same type, or upcall.STOP"
-    )
-
-
-def _is_envelope(answer: object) -> TypeGuard[Envelope[Any]]:
-    return isinstance(answer, Envelope)

@@ -24,8 +24,8 @@ _TAG = "__upcall_event__"
 _catalogue: WeakValueDictionary[tuple[str, int], type[Any]] = WeakValueDictionary()
 
 _versions: dict[str, tuple[int, ...]] = {}
-"""Which versions of a name there have been, the newest first: few, even of classes that
-are gone again."""
+"""Which versions of a name there have been, the newest first. They are few, and those
+of classes that are gone again do no harm."""
 
 
 @attrs.frozen
