@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ()
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upcall.webhooks._proto.rate import TOLERANCE, Rate
+from upcall.webhooks._proto.rate import STALE, TOLERANCE, Rate
 
 NOON = 1_700_000_000_000_000
 SECOND = 1_000_000
@@ -123,6 +124,31 @@ def test_high_rates_let_a_few_go_at_once() -> None:
 
     assert rate.allowed(0, now=NOON) == 6
     assert rate.allowed(rate.spend(0, 6, now=NOON), now=NOON) == 0
+
+
+@given(
+    per_second=RATES,
+    steps=STEPS,
+    stale=st.lists(st.integers(0, int(STALE * SECOND)), min_size=1),
+)
+def test_who_asks_with_a_stale_time_gets_no_more(
+    per_second: float, steps: list[tuple[int, int]], stale: list[int]
+) -> None:
+    """Its clock was read a while ago, and others have asked since."""
+    rate, soonest, now = Rate.of(per_second), 0, NOON
+    moments: list[int] = []
+
+    for (wait, wanted), late in zip(steps, itertools.cycle(stale), strict=False):
+        now += wait
+
+        for moment in (now, now - late):
+            number = min(wanted, rate.allowed(soonest, now=moment))
+
+            if number:
+                soonest = rate.spend(soonest, number, now=moment)
+                moments += [moment] * number
+
+    assert most_in(sorted(moments), SECOND) <= math.ceil(per_second)
 
 
 def test_memory_of_another_rate_or_clock_does_not_last() -> None:

@@ -9,10 +9,12 @@
 #   taken from the rate in the long run, or rule 2 would not hold: a rate of 20 or more
 #   gives at least 95 % of it, a lower one has no such requests and gives all of it.
 # Rule 4: time and memory are whole microseconds; nothing here knows the time.
+# Rule 5: the time may be a little stale: who asks has read the clock and then waited
+#   for the row, and others went before. By that the memory never goes back.
 
 from __future__ import annotations
 
-__all__ = ("TOLERANCE", "Rate")
+__all__ = ("STALE", "TOLERANCE", "Rate")
 
 import math
 from typing import Final, Self
@@ -21,6 +23,9 @@ import attrs
 
 TOLERANCE: Final = 0.05
 """Seconds of delay that cost an endpoint with a high rate no request."""
+
+STALE: Final = 10.0
+"""Seconds that may lie between reading a clock and asking."""
 
 _SECOND: Final = 1_000_000
 
@@ -55,5 +60,5 @@ class Rate:
     def _start(self, soonest: int, now: int) -> int:
         # Further ahead than that, it is of another rate, or of another clock: one that
         # was turned back. To wait for it could take for ever.
-        ahead = soonest - now > 2 * self.interval
+        ahead = soonest - now > 2 * self.interval + STALE * _SECOND
         return now if ahead else max(soonest, now - self.slack)
