@@ -49,6 +49,14 @@ AMONG = PreparedAmong(
     lambda numbers: select(table.c.number).where(table.c.number.in_(numbers))
 )
 
+GROW = PreparedAmong(
+    lambda numbers: (
+        update(table)
+        .where(table.c.number.in_(numbers), table.c.name == bindparam("old"))
+        .values(name=bindparam("new"))
+    )
+)
+
 
 @pytest.fixture
 def connection() -> Iterator[Connection]:
@@ -106,6 +114,22 @@ def test_any_number_of_values_can_be_asked_about(
     found = AMONG.all(connection, range(number))
 
     assert sorted(row.number for row in found) == list(range(number))
+
+
+@pytest.mark.parametrize("number", [0, 1, 7, 10, 11, 501])
+def test_any_number_of_rows_can_be_changed_alike(
+    connection: Connection, number: int
+) -> None:
+    """Each counts once, however the list is filled up or parted; no other changes."""
+    rows = [{"number": n, "name": "" if n else "other"} for n in range(600)]
+    INSERT.for_each(connection, rows)
+
+    changed = GROW.change(connection, range(number), {"old": "", "new": "x"})
+
+    grown = select(table.c.number).where(table.c.name == "x").order_by(table.c.number)
+    found = connection.execute(grown).scalars().all()
+    assert list(found) == list(range(1, number))
+    assert changed == len(found)
 
 
 def test_errors_are_those_of_sqlalchemy(connection: Connection) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 __all__ = ()
 
+import gc
 import threading
+import weakref
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -115,6 +117,40 @@ async def settle_down(writer: Writer, number: int) -> None:
     """Return when so many operations wait."""
     while writer.queued < number:
         await checkpoint()
+
+
+class Subject:
+    """Something that an operation is about."""
+
+
+def count(subjects: Sequence[Subject]) -> list[int]:
+    """Do something in bulk, and keep nothing of it."""
+    return [len(subjects)] * len(subjects)
+
+
+async def test_what_was_told_is_forgotten_without_the_garbage_collector() -> None:
+    """To find each operation in a circle would cost more than to do it."""
+    subject = Subject()
+    seen = weakref.ref(subject)
+    told = anyio.Event()
+    results: list[object] = []
+
+    def done(result: int | Exception) -> None:
+        results.append(result)
+        told.set()
+
+    gc.disable()
+
+    try:
+        async with opened() as (_, writer):
+            writer.queue_in_bulk(count, subject, loop=current_loop(), done=done)
+            del subject
+            await told.wait()
+
+        assert results == [1]
+        assert seen() is None
+    finally:
+        gc.enable()
 
 
 async def test_what_gathers_goes_into_one_commit() -> None:

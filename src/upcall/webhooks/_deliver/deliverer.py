@@ -15,6 +15,7 @@ __all__ = ("SLOTS", "Deliverer")
 import contextlib
 import logging
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Final, ParamSpec, TypeVar
 
@@ -269,19 +270,7 @@ class Deliverer:
 
     def _settle(self, outcome: Outcome) -> None:
         """Queue an outcome: no cancellation can take it back."""
-
-        def done(result: Settled | Exception) -> None:
-            self._free(outcome.claim)
-
-            if isinstance(result, Settled):
-                _log_outcome(outcome, result)
-
-                for news in result.news:
-                    self._tell(news)
-            else:
-                # The lease will end, and the delivery be attempted again: a duplicate,
-                # but no loss.
-                self._report(result)
+        done = partial(self._settled, outcome)
 
         try:
             self._outbox.writer.queue_in_bulk(
@@ -289,6 +278,19 @@ class Deliverer:
             )
         except OutboxError as error:
             done(error)
+
+    def _settled(self, outcome: Outcome, result: Settled | Exception) -> None:
+        self._free(outcome.claim)
+
+        if isinstance(result, Settled):
+            _log_outcome(outcome, result)
+
+            for news in result.news:
+                self._tell(news)
+        else:
+            # The lease will end, and the delivery be attempted again: a duplicate, but
+            # no loss.
+            self._report(result)
 
     def _free(self, claim: Claim) -> None:
         self._slots.give(proven=claim.proven)

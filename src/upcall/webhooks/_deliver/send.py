@@ -17,10 +17,15 @@ from upcall.webhooks._proto.answer import Answer, TransportError
 from upcall.webhooks._proto.delivery import Attempt
 from upcall.webhooks._proto.endpoint import Endpoint
 from upcall.webhooks._proto.errors import BlockedError
-from upcall.webhooks._proto.formats import render
+from upcall.webhooks._proto.formats import Rendered, render
 from upcall.webhooks._proto.mask import MASK, mask_headers, mask_url
 from upcall.webhooks._proto.schedule import DEFAULT
-from upcall.webhooks._proto.schemes import Scheme, scheme, sent_to
+from upcall.webhooks._proto.schemes import (
+    Scheme,
+    scheme,
+    sent_to,
+    signature_headers,
+)
 from upcall.webhooks._proto.verdict import Bury, Decision, Verdict, decide, judge
 from upcall.webhooks.clock import Clock
 from upcall.webhooks.outbox.contract import Claim, Outcome
@@ -50,12 +55,14 @@ class _Request:
 
 @attrs.frozen
 class _Prepared:
-    """What all requests to an endpoint have in common."""
+    """What all requests to an endpoint in one format have in common."""
 
     endpoint: Endpoint
     signer: Scheme
     headers: _Headers
     shown: _Headers
+    stand_ins: frozenset[str]
+    """Headers of the scheme, in lower case, that stand in for what we know better."""
 
 
 class Sender:
@@ -71,7 +78,7 @@ class Sender:
         self._transport = transport
         self._clock = clock
         self._random = random
-        self._prepared: dict[str, _Prepared] = {}
+        self._prepared: dict[tuple[str, str], _Prepared] = {}
 
     async def attempt(self, claim: Claim) -> Outcome:
         """Make one request, and return how it ended and what is to be done.
@@ -114,22 +121,25 @@ class Sender:
 
     def _sign(self, claim: Claim, *, now: float) -> _Request:
         endpoint, message = claim.endpoint, claim.message
-        prepared = self._prepare(endpoint)
         rendered = render(
             message,
             format=claim.format,
             scheme=endpoint.scheme,
             source=endpoint.source,
         )
+        prepared = self._prepare(endpoint, claim.format, rendered)
         url = sent_to(endpoint.scheme, endpoint.url, rendered.body)
-        names = {name.lower() for name, _ in rendered.headers}
         signed = tuple(
-            (name, value)
-            for name, value in prepared.signer.sign(
+            prepared.signer.sign(
                 rendered.body, id=message.id, timestamp=now, url=url
             ).items()
-            if name.lower() not in names  # a stand-in for what we know better
         )
+
+        if prepared.stand_ins:
+            signed = tuple(
+                each for each in signed if each[0].lower() not in prepared.stand_ins
+            )
+
         return _Request(
             url=url,
             headers=(*rendered.headers, *prepared.headers, *signed),
@@ -137,18 +147,21 @@ class Sender:
             body=rendered.body,
         )
 
-    def _prepare(self, endpoint: Endpoint) -> _Prepared:
+    def _prepare(
+        self, endpoint: Endpoint, format: str, rendered: Rendered
+    ) -> _Prepared:
         """Return what there is to prepare, from the last time if nothing changed.
 
         To read the keys of a scheme each time would cost more than to sign.
         """
-        found = self._prepared.get(endpoint.id)
+        found = self._prepared.get((endpoint.id, format))
 
         if found is None or found.endpoint is not endpoint:
             if len(self._prepared) >= _MOST_PREPARED:
                 self._prepared.clear()
 
-            found = self._prepared[endpoint.id] = _prepared(endpoint)
+            found = _prepared(endpoint, rendered)
+            self._prepared[endpoint.id, format] = found
 
         return found
 
@@ -178,13 +191,15 @@ class Sender:
             return TransportError("broken", f"{type(error).__name__}: {error}")
 
 
-def _prepared(endpoint: Endpoint) -> _Prepared:
+def _prepared(endpoint: Endpoint, rendered: Rendered) -> _Prepared:
     headers = tuple(endpoint.headers.items())
+    names = {name.lower() for name, _ in rendered.headers}
     return _Prepared(
         endpoint=endpoint,
         signer=scheme(endpoint.scheme, resolve_secret(endpoint.secret)),
         headers=headers,
         shown=tuple((name, MASK) for name, _ in headers),
+        stand_ins=signature_headers(endpoint.scheme) & names,
     )
 
 
@@ -208,15 +223,15 @@ def _record(
         status=answer.status if answer else None,
         error=None if answer else _clean(str(found)),
         address=None if isinstance(found, BlockedError) else found.address,
-        response_headers=mask_headers(_first(answer.headers)) if answer else (),
+        response_headers=_shown(answer.headers) if answer else (),
         response=answer.body[:_KEPT_BODY] if answer else b"",
         truncated=answer is not None
         and (answer.truncated or len(answer.body) > _KEPT_BODY),
     )
 
 
-def _first(headers: Iterable[tuple[str, str]]) -> _Headers:
-    """Return the first headers, as many as fit into 4 KiB."""
+def _shown(headers: Iterable[tuple[str, str]]) -> _Headers:
+    """Return the first headers, as many as fit into 4 KiB; secrets masked."""
     kept: list[tuple[str, str]] = []
     room = _KEPT_HEADERS
 
@@ -228,7 +243,7 @@ def _first(headers: Iterable[tuple[str, str]]) -> _Headers:
 
         kept.append((name, value))
 
-    return tuple(kept)
+    return mask_headers(kept)
 
 
 def _clean(text: str | None) -> str | None:

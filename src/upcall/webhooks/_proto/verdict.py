@@ -87,6 +87,10 @@ class Decision:
     """Whether the endpoint is to be disabled."""
 
 
+_DELIVERED: Final = Delivered()
+_DELIVER: Final = Decision(move=Move.DELIVER)
+
+
 def judge(found: Answer | TransportError | BlockedError, *, now: float) -> Verdict:
     """Judge what came back from one attempt.
 
@@ -109,7 +113,7 @@ def _judge_answer(answer: Answer, *, now: float) -> Verdict:
     status = answer.status
 
     if 200 <= status <= 299:  # noqa: PLR2004 (RFC 9110, 15.3)
-        return Delivered()
+        return _DELIVERED
 
     if status == GONE:
         return Bury(reason="status 410: the receiver wants no more", gone=True)
@@ -169,7 +173,7 @@ def decide(
     """
     match verdict:
         case Delivered():
-            return Decision(move=Move.DELIVER)
+            return _DELIVER
         case Bury(reason=reason, gone=gone):
             return Decision(move=Move.BURY, reason=reason, gone=gone)
         case Retry(reason=reason, hint=hint, overrun=overrun):

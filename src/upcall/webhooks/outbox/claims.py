@@ -24,7 +24,7 @@ from upcall.webhooks._proto.rate import Rate
 from .contract import LEASE_MARGIN, Claim, Turn
 from .due import DUE, HEAD, NEXT_DUE, PAGE, READY, REPLAYS, STANDING
 from .endpoints import Register
-from .prepared import Prepared
+from .prepared import Prepared, PreparedAmong
 from .renderings import read_messages
 from .rows import AnyRow, to_ms
 from .schema import delivery, endpoint, in_state
@@ -37,15 +37,17 @@ _LATER: Final = 1.0
 _AGAIN: Final = 0.05
 """Seconds after which we look again at what somebody else had locked."""
 
-_CLAIM: Final = Prepared(
-    update(delivery)
-    .where(delivery.c.id == bindparam("number"))
-    .values(
-        state=text("'claimed'"),
-        fence=text("fence + 1"),
-        attempts=text("attempts + 1"),
-        worker=bindparam("who"),
-        lease_until=bindparam("until"),
+_CLAIM: Final = PreparedAmong(
+    lambda numbers: (
+        update(delivery)
+        .where(delivery.c.id.in_(numbers))
+        .values(
+            state=text("'claimed'"),
+            fence=text("fence + 1"),
+            attempts=text("attempts + 1"),
+            worker=bindparam("who"),
+            lease_until=bindparam("until"),
+        )
     )
 )
 _SPEND: Final = Prepared(
@@ -245,14 +247,15 @@ def _claim(
     # What is the same for all of an endpoint is made once.
     served = {row.endpoint_id for row, _ in picked}
     entries = {number: register.by_number[number].at(now) for number in served}
-    until = {n: to_ms(now + entries[n].timeout + LEASE_MARGIN) for n in served}
-    _CLAIM.for_each(
-        connection,
-        [
-            {"number": row.id, "who": worker, "until": until[row.endpoint_id]}
-            for row, _ in picked
-        ],
-    )
+    alike: dict[float, list[int]] = {}
+
+    for row, _ in picked:
+        alike.setdefault(entries[row.endpoint_id].timeout, []).append(row.id)
+
+    for timeout, numbers in alike.items():
+        until = to_ms(now + timeout + LEASE_MARGIN)
+        _CLAIM.change(connection, numbers, {"who": worker, "until": until})
+
     messages = read_messages(
         connection, {(row.message_id, row.version) for row, _ in picked}
     )

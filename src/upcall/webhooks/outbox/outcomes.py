@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import Connection, bindparam, insert, null, select, update
+from sqlalchemy import Connection, bindparam, insert, null, select, text, update
 
 from upcall.webhooks._proto.delivery import FINISHED, MOVES, Move, State
 from upcall.webhooks._proto.health import Health, Topic
@@ -77,6 +77,21 @@ _ATTEMPT: Final = Prepared(
     insert(attempt),
     columns=[column.name for column in attempt.c if column.name != "id"],
 )
+_DELIVER: Final = PreparedAmong(
+    lambda numbers: (
+        update(delivery)
+        .where(delivery.c.id.in_(numbers), delivery.c.fence == bindparam("mark"))
+        .values(
+            state=text(f"'{State.DELIVERED}'"),
+            finished_at=bindparam("finished"),
+            reason=null(),
+            worker=null(),
+            lease_until=null(),
+        )
+    )
+)
+"""What nearly all outcomes do; those of one moment at once."""
+
 _MOVE: Final = Prepared(
     update(delivery)
     .where(delivery.c.id == bindparam("number"), delivery.c.fence == bindparam("mark"))
@@ -105,6 +120,9 @@ _STANDING: Final = Prepared(
     )
 )
 
+_DELIVERED: Final = Settled(state=State.DELIVERED, late=False)
+_STATES: Final = {state.value: state for state in State}
+
 
 @attrs.define(eq=False)
 class _Line:
@@ -115,26 +133,55 @@ class _Line:
     state: State
     due: int
 
-    def move(self, outcome: Outcome, *, removed: bool) -> dict[str, Any] | None:
-        """Make the move of an outcome; return what to write, or None if it is late."""
-        decision = outcome.decision
-        delivered = decision.move is Move.DELIVER
-        move = Move.CANCEL if removed and not delivered else decision.move
+    def move(self, outcome: Outcome, *, removed: bool) -> Move | None:
+        """Make the move of an outcome and return it, or None if it is late."""
+        move = outcome.decision.move
+
+        if removed and move is not Move.DELIVER:
+            move = Move.CANCEL
 
         if self.fence != outcome.claim.fence or move not in MOVES[self.state]:
             return None
 
-        self.state = State(MOVES[self.state][move] or self.state)
-        self.due = self.due if decision.due is None else to_ms(decision.due)
-        finished = self.state in FINISHED
-        return {
-            "number": outcome.claim.delivery,
-            "mark": self.fence,
-            "to_state": self.state.value,
-            "due": self.due,
-            "finished": to_ms(outcome.ended) if finished else None,
-            "why": _why(decision.reason, move),
-        }
+        self.state = MOVES[self.state][move] or self.state
+        due = outcome.decision.due
+        self.due = self.due if due is None else to_ms(due)
+        return move
+
+
+class _Moved:
+    """The deliveries that moved, and how that is written."""
+
+    def __init__(self) -> None:
+        self._delivered: dict[tuple[int, int], list[int]] = {}
+        self._others: list[dict[str, Any]] = []
+
+    def add(self, line: _Line, outcome: Outcome, move: Move) -> None:
+        """Add one that made this move."""
+        number, ended = outcome.claim.delivery, to_ms(outcome.ended)
+
+        if move is Move.DELIVER:
+            self._delivered.setdefault((line.fence, ended), []).append(number)
+            return
+
+        self._others.append(
+            {
+                "number": number,
+                "mark": line.fence,
+                "to_state": line.state.value,
+                "due": line.due,
+                "finished": ended if line.state in FINISHED else None,
+                "why": _why(outcome.decision.reason, move),
+            }
+        )
+
+    def write(self, connection: Connection) -> None:
+        """Write them all."""
+        _MOVE.for_each(connection, self._others)
+
+        for (fence, ended), numbers in self._delivered.items():
+            given = {"mark": fence, "finished": ended}
+            _DELIVER.change(connection, numbers, given)
 
 
 def _why(reason: str | None, move: Move) -> str | None:
@@ -215,7 +262,8 @@ def settle_outcomes(
     """Write down and apply outcomes; see `Store.settle`."""
     standings = _read_standings(connection, register, outcomes)
     lines = _read_lines(connection, {outcome.claim.delivery for outcome in outcomes})
-    rows: list[dict[str, Any]] = []
+    known: list[Outcome] = []
+    moved = _Moved()
     settled: list[Settled] = []
 
     for outcome in outcomes:
@@ -225,24 +273,31 @@ def settle_outcomes(
             settled.append(Settled(state=None, late=True))
             continue
 
+        known.append(outcome)
         standing = standings.get(line.endpoint)
-        row = line.move(outcome, removed=standing is None)
-        news: tuple[News, ...] = ()
+        move = line.move(outcome, removed=standing is None)
 
-        if row is not None:
-            rows.append(row)
+        if move is None:
+            settled.append(Settled(state=line.state, late=True))
+            continue
 
-            if standing is not None:
-                topics = standing.apply(outcome, dead=line.state is State.DEAD)
-                news = _news(topics, outcome, standing.health) if topics else ()
+        moved.add(line, outcome, move)
+        news = () if standing is None else _learn(standing, line, outcome)
+        plain = move is Move.DELIVER and not news
+        settled.append(
+            _DELIVERED if plain else Settled(state=line.state, late=False, news=news)
+        )
 
-        settled.append(Settled(state=line.state, late=row is None, news=news))
-
-    _write(
-        connection, [each for each in outcomes if each.claim.delivery in lines], rows
-    )
+    moved.write(connection)
+    _write_attempts(connection, known)
     _write_standings(connection, standings)
     return settled
+
+
+def _learn(standing: _Standing, line: _Line, outcome: Outcome) -> tuple[News, ...]:
+    """Judge an endpoint by an outcome; return what is to be told."""
+    topics = standing.apply(outcome, dead=line.state is State.DEAD)
+    return _news(topics, outcome, standing.health) if topics else ()
 
 
 def _news(
@@ -318,7 +373,7 @@ def _standings(
 
 def _read_lines(connection: Connection, numbers: Iterable[int]) -> dict[int, _Line]:
     return {
-        row.id: _Line(row.endpoint_id, row.fence, State(row.state), row.due_at)
+        row.id: _Line(row.endpoint_id, row.fence, _STATES[row.state], row.due_at)
         for row in _DELIVERIES.all(connection, sorted(numbers))
     }
 
@@ -326,10 +381,7 @@ def _read_lines(connection: Connection, numbers: Iterable[int]) -> dict[int, _Li
 # --- what is written ---
 
 
-def _write(
-    connection: Connection, known: Sequence[Outcome], rows: Sequence[dict[str, Any]]
-) -> None:
-    _MOVE.for_each(connection, rows)
+def _write_attempts(connection: Connection, known: Sequence[Outcome]) -> None:
     _ATTEMPT.for_each(
         connection,
         [row_of_attempt(each.claim.delivery, each.attempt) for each in known],

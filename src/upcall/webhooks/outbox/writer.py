@@ -21,7 +21,8 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, ParamSpec, TypeVar
 
 import attrs
@@ -50,18 +51,22 @@ PEEK: Final = 0.02
 ANNOUNCE: Final = 0.1
 """Seconds between two words to other processes, at least."""
 
+_NO_OPTIONS: Final[Mapping[str, Any]] = MappingProxyType({})
+
 
 @attrs.define(eq=False)
 class _Ticket:
     """One operation, and who is to be told of its end."""
 
     loop: Loop
-    tell: Callable[[], object]
-    """To be called in the loop, once there is a result or an error."""
+    told: Callable[[Any], object]
+    """Takes the result or the error, in the loop. It must not refer to the ticket: what
+    goes in a circle is found by the garbage collector alone, which costs more than all
+    else that we do with a ticket."""
 
     verb: Callable[..., Any]
     arguments: tuple[Any, ...] = ()
-    options: dict[str, Any] = attrs.field(factory=dict[str, Any])
+    options: Mapping[str, Any] = _NO_OPTIONS
     in_bulk: bool = False
     """Whether the verb takes a sequence of what is here the only argument."""
 
@@ -77,6 +82,10 @@ class _Ticket:
 
         return self.result
 
+    def tell(self) -> None:
+        """Tell who is to be told."""
+        self.told(self.result if self.error is None else self.error)
+
 
 class Writer:
     """The thread of a store. Made, started and closed by an `Outbox`.
@@ -86,7 +95,8 @@ class Writer:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._filled = threading.Condition()
+        self._lock = threading.RLock()  # a signal may come while we hold it
+        self._filled = threading.Condition(self._lock)
         self._queue: deque[_Ticket] = deque()
         self._batch: Sequence[_Ticket] = ()
         self._closed: UpcallError | None = None
@@ -182,7 +192,7 @@ class Writer:
         Raises:
             OutboxError: if the outbox is closed or broken.
         """
-        self._queue_ticket(_Ticket(loop, _untold, verb, args, options), done)
+        self._put(_Ticket(loop, done, verb, args, options))
 
     def queue_in_bulk(
         self,
@@ -203,8 +213,7 @@ class Writer:
         Raises:
             OutboxError: if the outbox is closed or broken.
         """
-        ticket = _Ticket(loop, _untold, verb, (subject,), in_bulk=True)
-        self._queue_ticket(ticket, done)
+        self._put(_Ticket(loop, done, verb, (subject,), in_bulk=True))
 
     def watch(self, changed: Callable[[], object]) -> None:
         """Call it, in our thread, when another process may have changed something."""
@@ -230,12 +239,6 @@ class Writer:
 
         return ticket.outcome()
 
-    def _queue_ticket(self, ticket: _Ticket, done: Callable[[Any], object]) -> None:
-        ticket.tell = lambda: done(
-            ticket.result if ticket.error is None else ticket.error
-        )
-        self._put(ticket)
-
     def _put(self, ticket: _Ticket) -> None:
         # Threads stay behind in a fork, and whatever locks they held are held for ever.
         if os.getpid() != self._process:
@@ -244,7 +247,7 @@ class Writer:
                 "of its own in each process"
             )
 
-        with self._filled:
+        with self._lock:
             if self._closed is not None:
                 raise OutboxError(*self._closed.args) from self._closed.__cause__
 
@@ -391,10 +394,6 @@ class Writer:
 
             if last is not None:
                 self._tell((last,))
-
-
-def _untold() -> None:
-    """Be told of nothing: who is to be told is not known yet."""
 
 
 def _waiting(verb: Callable[..., Any], *args: Any) -> tuple[_Ticket, Waiter]:
