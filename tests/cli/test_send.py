@@ -118,6 +118,28 @@ def test_github_is_told_the_type_in_its_header(receiver: Receiver, file: str) ->
     assert body == Path(file).read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ([], True),
+        (["--type", "push"], False),
+        (["--header", "x-github-event: push"], False),
+    ],
+)
+def test_a_missing_type_is_told(
+    receiver: Receiver,
+    file: str,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+    told: bool,
+) -> None:
+    """It is sent as asked for; only, GitHub's receivers look for it in a header."""
+    options = ["--scheme", "github", "--secret", "hush", *more]
+
+    assert main(["send", receiver.url, file, *options]) == 0
+    assert ("no X-GitHub-Event" in capsys.readouterr().err) is told
+
+
 def test_cloudevents_are_made_of_it(receiver: Receiver, file: str) -> None:
     """In one JSON object, or with the attributes in headers."""
     options = ["--type", "order.paid", "--id", "m1", "--source", "/shop"]

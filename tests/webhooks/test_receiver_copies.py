@@ -78,6 +78,23 @@ async def test_an_unsigned_id_counts_only_with_the_body() -> None:
     assert counted.calls == 2
 
 
+async def test_an_unsigned_id_that_comes_with_another_body_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A fault of the sender, or somebody who puts the ids of others on his copies."""
+    counted = Counted()
+
+    for body in (BODY, BODY + b" ", BODY + b" ", BODY):
+        await counted.github(body)
+
+    await counted.github(BODY + b"  ", guid="guid-2")
+
+    (warning,) = (each for each in caplog.records if "other content" in each.message)
+    assert warning.levelname == "WARNING"
+    assert "its sender's id 'guid-1' came before" in warning.message
+    assert vars(warning)["upcall_event"] == "github.push"
+
+
 async def test_100_copies_at_once_make_one_emission() -> None:
     """While the first is handled the others wait for how it ends."""
     counted = Counted()

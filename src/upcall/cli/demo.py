@@ -132,7 +132,12 @@ class Demo:
                     )
                 )
                 group.start_soon(self._show_progress)
-                source = Source("/github", scheme="github", secret=self._github)
+                source = Source(
+                    "/github",
+                    scheme="github",
+                    secret=self._github,
+                    pings="emit",  # every payload is to be seen at the other end
+                )
 
                 async with serving(
                     Receiver(bus, [source]), receiver_door, self._backend

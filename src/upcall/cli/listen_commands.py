@@ -20,7 +20,7 @@ import click
 
 from upcall.errors import OptionError
 from upcall.webhooks import BlockedError, PayloadError
-from upcall.webhooks._proto.formats import FORMATS, needs_source
+from upcall.webhooks._proto.formats import EVENT_HEADERS, FORMATS, needs_source
 from upcall.webhooks._proto.headers import check_header
 from upcall.webhooks._proto.schemes import Scheme, names, scheme
 from upcall.webhooks.codec import JSON
@@ -308,6 +308,7 @@ def send(
         **options,
     )
     _try_to_sign(draft)
+    _say_what_lacks(draft)
     return partial(anyio.run, partial(send_request, draft, times=times))
 
 
@@ -342,6 +343,18 @@ def _try_to_sign(draft: Draft) -> None:
         draft.sign()
     except OptionError as error:
         raise click.UsageError(str(error)) from error
+
+
+def _say_what_lacks(draft: Draft) -> None:
+    """Say where the name of the event would stand, if there is none."""
+    header = EVENT_HEADERS.get(draft.scheme.name, "")
+    given = {name.lower() for name, _ in draft.headers}
+
+    if header and not draft.name and header.lower() not in given:
+        click.echo(
+            f"upcall: without --type there is no {header}: receivers will refuse it",
+            err=True,
+        )
 
 
 # --- both ---

@@ -12,6 +12,7 @@ __all__ = (
     "Clock",
     "Codec",
     "ConflictError",
+    "Dead",
     "Delivery",
     "Endpoint",
     "EndpointError",
@@ -61,6 +62,7 @@ from ._proto.errors import OutboxError as OutboxError
 from ._proto.errors import PayloadError as PayloadError
 from ._proto.errors import SignatureError as SignatureError
 from ._proto.filter import Filter as Filter
+from ._proto.news import Dead as Dead
 from ._proto.news import News as News
 from ._proto.request import RequestAttempt as RequestAttempt
 from ._proto.request import StoredRequest as StoredRequest

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-__all__ = ("JSON", "Codec", "MsgspecCodec")
+__all__ = ("JSON", "Codec", "MsgspecCodec", "check_buildable")
 
 import contextlib
 import dataclasses
@@ -167,6 +167,49 @@ class MsgspecCodec:
 
 JSON: Final[Codec] = MsgspecCodec()
 """The codec that is used where none is given."""
+
+
+def check_buildable(cls: type) -> None:
+    """Return if JSON can be made an instance of this class, whatever comes.
+
+    Raises:
+        PayloadError: if nothing fits it, with what in it is the matter.
+    """
+    JSON.check(cls)
+
+    try:
+        msgspec.json.Decoder(cls)
+        foreign = next(_foreign_to_json(cls), None)
+    except (TypeError, NameError) as error:
+        raise PayloadError(f"nothing can be {_called(cls)}: {error}") from error
+
+    if foreign is not None:
+        raise PayloadError(
+            f"nothing can be {_called(cls)}: there is {_called(foreign)} in it, which "
+            "JSON knows nothing of"
+        )
+
+
+def _foreign_to_json(cls: type) -> Iterator[type]:
+    """Give the classes within this one of which there is nothing in JSON."""
+    seen: dict[int, Any] = {}
+    waiting: list[Any] = [msgspec.inspect.type_info(cls)]
+
+    while waiting:
+        node = waiting.pop()
+
+        if id(node) in seen:
+            continue
+
+        seen[id(node)] = node
+
+        if isinstance(node, msgspec.inspect.CustomType):
+            if node.cls is not object:
+                yield node.cls
+        elif isinstance(node, tuple):
+            waiting += cast("tuple[object, ...]", node)
+        elif isinstance(node, msgspec.Struct):
+            waiting += msgspec.structs.astuple(node)
 
 
 def _called(cls: type) -> str:

@@ -18,7 +18,7 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 from random import Random
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Final, Literal, NoReturn, Self
 
 from upcall._events.bus import Bus
 from upcall._events.inside import hub_of
@@ -44,6 +44,7 @@ from ._receive.asgi import (
     url_of,
 )
 from ._receive.inbox import Inbox
+from ._receive.inbox_news import log_altered
 from ._receive.inbox_records import InboxRecords
 from ._receive.inbox_worker import SLOTS
 from ._receive.intake import Intake, intakes_of
@@ -95,9 +96,9 @@ class Receiver(InboxRecords):
     - format ``"cloudevents"``: the event's ``type``; the payload is its data. All
       events of a batch are handled, or the batch is not taken.
 
-    Slack's ``url_verification``, Discord's PING and the ``OPTIONS`` of CloudEvents are
-    answered, and are no events. GitHub's ping is answered like any event, and is one:
-    ``github.ping``.
+    Slack's ``url_verification``, GitHub's ``ping``, Discord's PING and the ``OPTIONS``
+    of CloudEvents are answered, and are no events; ``Source(pings="emit")`` makes one
+    of GitHub's.
 
     The id of the envelope is made from the source's name and the sender's id, so it is
     the same when the sender sends again. Copies of an event that has been handled are
@@ -109,9 +110,10 @@ class Receiver(InboxRecords):
     raises or the process dies, the whole emission is made again by the schedule, with
     the same envelope id: callbacks that had finished are called again. What callbacks
     raised goes to the bus's ``on_error``, and is on record: `requests` and `attempts`.
-    When the schedule ends the request is dead; `replay` lets it wait again. If the
-    store cannot write, the answer is 503 with ``Retry-After``. Copies find the request
-    on record, whoever took it, and are answered like the first.
+    When the schedule ends the request is dead, and ``webhook.dead`` is emitted, with a
+    `Dead`; `replay` lets it wait again, and so does its sender by sending it again. If
+    the store cannot write, the answer is 503 with ``Retry-After``. Copies find the
+    request on record, whoever took it, and are answered like the first.
 
     A receiver with a store is open while it emits. Open it after its bus, ``async with
     Bus() as bus, Receiver(bus, ..., store=...) as receiver:``, or let the lifespan of
@@ -306,7 +308,9 @@ class Receiver(InboxRecords):
         record: dict[str, object],
         began: float,
     ) -> Reply:
-        await self._refuse(intake, arrivals, record)
+        if refused := intake.refused(arrivals):
+            await self._refuse(intake, refused, record)
+
         reply = intake.reply(arrivals)
         record["upcall_status"] = reply.status
 
@@ -326,16 +330,13 @@ class Receiver(InboxRecords):
         return reply
 
     async def _refuse(
-        self, intake: Intake, arrivals: list[Arrival], record: dict[str, object]
-    ) -> None:
-        refused = intake.refused(arrivals)
-
+        self, intake: Intake, refused: list[Arrival], record: dict[str, object]
+    ) -> NoReturn:
         for arrival in refused:
             _note(record, arrival)
             await emit(self._bus, arrival, source=intake.name)
 
-        if refused:
-            raise Refusal(400, f"event {refused[0].name!r}: {refused[0].invalid}")
+        raise Refusal(400, f"event {refused[0].name!r}: {refused[0].invalid}")
 
     async def _take(
         self, intake: Intake, arrival: Arrival, record: dict[str, object]
@@ -348,6 +349,11 @@ class Receiver(InboxRecords):
             digest=arrival.digest,
             now=self._clock.now,
         )
+
+        if not record["upcall_duplicate"] and intake.is_altered(
+            arrival, now=self._clock.now()
+        ):
+            log_altered(intake.name, arrival)
 
     async def _store(
         self,
@@ -366,10 +372,15 @@ class Receiver(InboxRecords):
         for arrival, each in zip(arrivals, taken, strict=True):
             _note(record, arrival)
             record["upcall_replayed"] = each is Taken.REPLAYED
-            record["upcall_duplicate"] = each is Taken.COPY
+            record["upcall_duplicate"] = each in (Taken.COPY, Taken.REVIVED)
             _log_taken(record, arrival)
 
     def _find(self, scope: Scope) -> Intake:
+        plain = None if scope.get("root_path") else self._intakes.get(scope["path"])
+
+        if plain is not None:
+            return plain
+
         for path in find_paths(scope):
             if path in self._intakes:
                 return self._intakes[path]
@@ -399,8 +410,9 @@ def _note(record: dict[str, object], arrival: Arrival) -> None:
 def _log_taken(record: dict[str, object], arrival: Arrival) -> None:
     if arrival.invalid is None:
         _log.info(
-            "webhook taken at %r: event %r, envelope %r",
+            "webhook taken at %r: %s %r, envelope %r",
             record["upcall_path"],
+            "a copy of event" if record["upcall_duplicate"] else "event",
             arrival.name,
             arrival.id,
             extra=record,

@@ -58,8 +58,6 @@ async def test_the_end_of_the_schedule_is_dead_and_can_be_replayed(
         await stored.failed()
         await stored.advance(5)
         (dead,) = await stored.in_state("dead")
-        assert (await stored.post()).status == 202
-        assert len(await stored.receiver.requests()) == 1
         stored.fails = False
         made = await stored.receiver.replay(dead)
         await stored.in_state("delivered")

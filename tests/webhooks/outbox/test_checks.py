@@ -9,6 +9,13 @@ from collections.abc import Iterator
 import pytest
 from cryptography.fernet import Fernet
 from tests.webhooks.fakes import make_endpoint
+from tests.webhooks.outbox.conformance.inbox import (
+    claim_requests,
+    make_outcome_of,
+    make_take,
+    settle_requests,
+    take,
+)
 from tests.webhooks.outbox.conformance.verbs import (
     NOON,
     add,
@@ -81,6 +88,40 @@ FAULTS = {
     "UPDATE upcall_endpoint SET removed_at = 1": (
         "1 endpoints were removed and still have secrets"
     ),
+    "UPDATE upcall_request SET state = 'lost' WHERE id = 1": (
+        "1 requests are in a state that there is not"
+    ),
+    "UPDATE upcall_request SET worker = NULL WHERE state = 'claimed'": (
+        "1 requests are claimed without a worker or a lease"
+    ),
+    "UPDATE upcall_request SET worker = 99 WHERE state = 'claimed'": (
+        "1 requests are claimed by workers that are not on the list"
+    ),
+    "UPDATE upcall_request SET lease_until = lease_until + 3600000 "
+    "WHERE state = 'claimed'": (
+        "1 claims of requests have a lease that ends too late: a clock was turned"
+    ),
+    "UPDATE upcall_request SET lease_until = 1 WHERE state = 'waiting'": (
+        "1 requests that are not claimed have a worker or a lease"
+    ),
+    "UPDATE upcall_request SET finished_at = NULL WHERE state = 'dead'": (
+        "1 finished requests have no time of their end"
+    ),
+    "UPDATE upcall_request SET finished_at = 1 WHERE state = 'waiting'": (
+        "1 requests have ended and are not finished"
+    ),
+    "UPDATE upcall_request SET reason = NULL WHERE state = 'dead'": (
+        "1 requests are dead or cancelled without a reason"
+    ),
+    "UPDATE upcall_request SET attempts = 9 WHERE state = 'dead'": (
+        "1 requests have more attempts than claims"
+    ),
+    "UPDATE upcall_request SET replayed_after = 9 WHERE state = 'dead'": (
+        "1 requests were replayed after more attempts than they had"
+    ),
+    "UPDATE upcall_request_attempt SET request_id = 99 WHERE id = 1": (
+        "1 attempts have no request"
+    ),
     "UPDATE upcall_endpoint SET sealed = 'fernet:x'": (
         "no key opens the secrets of endpoint 'one'"
     ),
@@ -89,7 +130,10 @@ FAULTS = {
 
 @pytest.fixture
 def store() -> Iterator[SqliteStore]:
-    """Give a store with a delivery in each of four states, and no rules to save it."""
+    """Give a store with deliveries and requests in four states each.
+
+    No rules save it.
+    """
     store = SqliteStore(None, Seal([Fernet.generate_key()]))
     store.open()
     add(store, make_endpoint(concurrency=1))
@@ -102,6 +146,9 @@ def store() -> Iterator[SqliteStore]:
         settle(store, make_outcome(found, move, now=now))
 
     claim(store, worker, now=NOON + 200)
+    take(store, *(make_take(f"r{n}") for n in range(4)))
+    delivered, dead, _ = claim_requests(store, worker, now=NOON + 200, free=3)
+    settle_requests(store, make_outcome_of(delivered), make_outcome_of(dead, Move.BURY))
     yield store
     store.close()
 

@@ -9,6 +9,8 @@ import pytest
 from tests.webhooks.asgi import request
 from tests.webhooks.receive.taking import FORM, Taking, form, source_of
 
+from upcall.errors import OptionError
+
 CHALLENGE = {"type": "url_verification", "token": "t", "challenge": "3eZbrw1aB"}
 
 
@@ -85,9 +87,22 @@ async def test_an_interaction_is_answered_as_deferred(kind: int, body: bytes) ->
     assert len(taking.heard) == 1
 
 
-async def test_a_ping_of_github_is_answered_and_an_event_too() -> None:
-    """It comes when a hook is made; who subscribes to `github.ping` hears of it."""
-    taking = Taking(source_of("github"))
+async def test_a_ping_of_github_is_answered() -> None:
+    """It comes when a hook is made, and again whenever somebody asks for it."""
+    taking = Taking(source_of("github", rate=1e-6))
+
+    answers = [
+        await taking.signed("github", b'{"zen":"x"}', x_github_event="ping")
+        for _ in range(3)
+    ]
+
+    assert [(each.status, each.body) for each in answers] == [(200, b"")] * 3
+    assert taking.heard == []
+
+
+async def test_a_ping_of_github_may_be_an_event_too() -> None:
+    """Who keeps a list of hooks wants what is in it."""
+    taking = Taking(source_of("github", pings="emit"))
 
     answered = await taking.signed("github", b'{"zen":"x"}', x_github_event="ping")
 
@@ -96,15 +111,34 @@ async def test_a_ping_of_github_is_answered_and_an_event_too() -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"scheme": "github", "pings": "drop"}, "give 'answer' or 'emit'"),
+        ({"scheme": "slack", "pings": "emit"}, "no use with scheme='slack'"),
+    ],
+)
+def test_pings_that_make_no_sense_are_refused(
+    options: dict[str, str], match: str
+) -> None:
+    """Only GitHub's wants the answer of an event."""
+    with pytest.raises(OptionError, match=match):
+        source_of(**options)
+
+
+@pytest.mark.parametrize(
     ("scheme", "body"),
-    [("slack", json.dumps(CHALLENGE).encode()), ("discord", b'{"type":1}')],
+    [
+        ("slack", json.dumps(CHALLENGE).encode()),
+        ("discord", b'{"type":1}'),
+        ("github", b'{"zen":"x"}'),
+    ],
 )
 async def test_a_question_that_is_not_signed_is_not_answered(
     scheme: str, body: bytes
 ) -> None:
     """Discord asks so on purpose, to see whether we verify."""
     taking = Taking(source_of(scheme))
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json", "X-GitHub-Event": "ping"}
 
     answered = await taking.post(f"/{scheme}", body, headers)
 

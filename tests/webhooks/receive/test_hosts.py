@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import AsyncIterator, Callable
-from types import ModuleType
 from typing import Any, cast
 
 import anyio
-import django.conf
 import hypercorn.asyncio
 import hypercorn.config
 import pytest
 import uvicorn
-from django.core.asgi import get_asgi_application
-from django.http import HttpResponse
-from django.urls import path
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from tests.webhooks.asgi import App, lifespan, request
+from tests.webhooks.receive.site import in_django
 from tests.webhooks.signed import GITHUB, github
 
 from upcall import Bus
@@ -54,26 +49,6 @@ def in_litestar(receiver: App) -> App:
         await receiver(scope, receive, send)
 
     return litestar.Litestar([handler(hooks)], logging_config=None)  # type: ignore[no-any-return]
-
-
-def in_django(receiver: App) -> App:
-    """Put it beside Django, which mounts no ASGI apps itself."""
-    urls = ModuleType("tests_urls")
-    urls.urlpatterns = [path("", lambda _: HttpResponse("home"))]  # type: ignore[attr-defined]
-    sys.modules[urls.__name__] = urls
-
-    if not django.conf.settings.configured:
-        django.conf.settings.configure(ALLOWED_HOSTS=["*"])
-
-    django.conf.settings.ROOT_URLCONF = urls.__name__
-    site = get_asgi_application()
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        ours = scope["type"] == "http" and scope["path"].startswith("/hooks/")
-        scope = {**scope, "root_path": "/hooks"} if ours else scope
-        await (receiver if ours else site)(scope, receive, send)
-
-    return app
 
 
 HOSTS = [in_starlette, in_fastapi, in_litestar, in_django]

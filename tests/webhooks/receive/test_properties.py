@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any, Literal
 from urllib.parse import urlencode
 
 import anyio
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.webhooks.asgi import Answered, request
 from tests.webhooks.receive.taking import FORM, JSON, SECRETS, Taking, sign, source_of
+from tests.webhooks.signed import NOW
 
 from upcall import keys
+from upcall.webhooks._proto.headers import Lowered
 from upcall.webhooks._proto.schemes import signature_headers
 from upcall.webhooks._receive.encodings import unpacked
 from upcall.webhooks._receive.intake import intakes_of
+from upcall.webhooks._receive.parts import parted
 from upcall.webhooks._receive.refusal import TEXTS, Refusal
 from upcall.webhooks._receive.request import Request
 
@@ -171,6 +175,65 @@ def test_reading_raises_nothing_but_refusals_and_makes_good_names(
         intake.greet(whole)
     except Refusal as refusal:
         assert refusal.status in TEXTS
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    events=st.lists(
+        st.tuples(st.text(min_size=1, max_size=5), PLAIN, st.booleans()),
+        min_size=2,
+        max_size=4,
+        unique_by=lambda each: each[0],
+    ),
+    packed=st.booleans(),
+)
+def test_each_event_of_a_batch_reads_the_same_alone(
+    events: list[tuple[str, Any, bool]], packed: bool
+) -> None:
+    """A store keeps each by itself, and reads it again after a crash."""
+    intake = INTAKES["none", "cloudevents"]
+    same = {"specversion": "1.0", "source": "/a", "type": "b"}
+    text = json.dumps(
+        [
+            same | {"id": id_} | ({"data_base64": "YQ=="} if binary else {"data": data})
+            for id_, data, binary in events
+        ]
+    )
+    assume("Infinity" not in text)  # no JSON
+    body = text.encode()
+    headers = {"content-type": "application/cloudevents-batch+json"}
+    whole = Request(
+        headers=headers | ({"content-encoding": "gzip"} if packed else {}),
+        body=gzip.compress(body) if packed else body,
+    )
+
+    arrivals = intake.read(intake.kept(whole))
+    parts = parted(intake.kept(whole), len(arrivals), limit=intake.max_body)
+
+    assert [each for part in parts for each in intake.read(part)] == arrivals
+    assert len(arrivals) == len(events)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    kind=st.sampled_from([kind for kind in KINDS if kind[0] != "none"]),
+    body=BODIES,
+    headers=HEADERS,
+    url=st.text(max_size=30),
+)
+def test_verifying_raises_nothing_but_refusals(
+    kind: tuple[str, Literal["cloudevents"] | None],
+    body: bytes,
+    headers: list[tuple[str, str]],
+    url: str,
+) -> None:
+    """Whatever stands where a signature should."""
+    request_ = Request(headers=Lowered((n.lower(), v) for n, v in headers), body=body)
+
+    with pytest.raises(Refusal) as refused:
+        INTAKES[kind].verify(request_, now=NOW, url=url)
+
+    assert refused.value.status == 401
 
 
 @settings(max_examples=300, deadline=None)

@@ -124,7 +124,7 @@ PAYLOADS = files("upcall.cli") / "payloads"
 @pytest.mark.parametrize("media_type", [JSON, FORM])
 async def test_real_payloads_of_github_come_through(name: str, media_type: str) -> None:
     """To the last member, as JSON and in a form."""
-    taking = Taking(source_of("github"))
+    taking = Taking(source_of("github", pings="emit"))
     text = (PAYLOADS / name).read_text(encoding="utf-8")
     event = name.split("-", 1)[1].split(".", maxsplit=1)[0]
     body = text.encode() if media_type == JSON else form({"payload": text})

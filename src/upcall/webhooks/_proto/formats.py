@@ -5,10 +5,18 @@
 
 from __future__ import annotations
 
-__all__ = ("FORMATS", "Rendered", "needs_source", "render", "standard_body")
+__all__ = (
+    "EVENT_HEADERS",
+    "FORMATS",
+    "Rendered",
+    "needs_source",
+    "render",
+    "standard_body",
+)
 
 import json
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, TypeAlias
 from urllib.parse import quote
@@ -18,6 +26,8 @@ import attrs
 from .message import Message
 
 _Headers: TypeAlias = tuple[tuple[str, str], ...]
+_Made: TypeAlias = tuple[_Headers, bytes]
+"""The headers that say what the body is, and the body."""
 
 _JSON: Final[_Headers] = (("Content-Type", "application/json"),)
 _CLOUDEVENT: Final[_Headers] = (
@@ -26,7 +36,7 @@ _CLOUDEVENT: Final[_Headers] = (
 _AGENT: Final[_Headers] = (("User-Agent", "Upcall"),)
 _VISIBLE: Final = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in '"%')
 _WITH_SOURCE: Final = ("cloudevents", "cloudevents-binary")
-_EVENT_HEADERS: Final = MappingProxyType(
+EVENT_HEADERS: Final = MappingProxyType(
     {"github": "X-GitHub-Event", "shopify": "X-Shopify-Topic"}
 )
 """Where receivers of a scheme look for the name of the event, if not in the body."""
@@ -56,11 +66,17 @@ def render(
             that has no place for the id of the message, a header of ours has it.
         source: who the events are of; needed for CloudEvents.
     """
-    made = FORMATS[format](message, source or "")
-    header = _EVENT_HEADERS.get(scheme)
-    named = () if header is None else ((header, _header_text(message.name)),)
-    known = (("Upcall-Id", message.id),) if scheme in _WITHOUT_ID else ()
-    return Rendered(headers=(*made.headers, *_AGENT, *named, *known), body=made.body)
+    headers, body = FORMATS[format](message, source or "")
+    headers += _AGENT
+    header = EVENT_HEADERS.get(scheme)
+
+    if header is not None:
+        headers += ((header, _header_text(message.name)),)
+
+    if scheme in _WITHOUT_ID:
+        headers += (("Upcall-Id", message.id),)
+
+    return Rendered(headers=headers, body=body)
 
 
 def needs_source(format: str) -> bool:
@@ -73,33 +89,42 @@ def standard_body(message: Message) -> bytes:
 
     See Standard Webhooks 1.0.0, "Payload structure".
     """
-    head = f'{{"type":{json.dumps(message.name)},"timestamp":"{_time(message)}","data":'
-    return b"%b%b}" % (head.encode(), message.data)
+    return b'{"type":%b,"timestamp":"%b","data":%b}' % (
+        _quoted(message.name),
+        _time(message).encode(),
+        message.data,
+    )
 
 
-def _standard(message: Message, _: str) -> Rendered:
-    return Rendered(headers=_JSON, body=standard_body(message))
+@lru_cache(maxsize=1024)
+def _quoted(name: str) -> bytes:
+    """Return the name of an event in JSON; they are few, and come again and again."""
+    return json.dumps(name).encode()
 
 
-def _raw(message: Message, _: str) -> Rendered:
+def _standard(message: Message, _: str) -> _Made:
+    return _JSON, standard_body(message)
+
+
+def _raw(message: Message, _: str) -> _Made:
     """Return the payload and nothing else; the name of the event is in a header."""
     named = ("Upcall-Event", _header_text(message.name))
-    return Rendered(headers=(*_JSON, named), body=message.data)
+    return (*_JSON, named), message.data
 
 
-def _structured(message: Message, source: str) -> Rendered:
+def _structured(message: Message, source: str) -> _Made:
     """Return a CloudEvent in one JSON object (CloudEvents 1.0, JSON format, 3)."""
     attributes = {**_attributes(message, source), "datacontenttype": "application/json"}
     head = json.dumps(attributes, separators=(",", ":")).removesuffix("}")
     body = b'%b,"data":%b}' % (head.encode(), message.data)
-    return Rendered(headers=_CLOUDEVENT, body=body)
+    return _CLOUDEVENT, body
 
 
-def _binary(message: Message, source: str) -> Rendered:
+def _binary(message: Message, source: str) -> _Made:
     """Return a CloudEvent with its attributes in headers (HTTP binding 1.0, 3.1)."""
     attributes = _attributes(message, source).items()
     headers = tuple((f"ce-{name}", _header_text(value)) for name, value in attributes)
-    return Rendered(headers=(*_JSON, *headers), body=message.data)
+    return (*_JSON, *headers), message.data
 
 
 def _attributes(message: Message, source: str) -> dict[str, str]:
@@ -122,7 +147,7 @@ def _header_text(text: str) -> str:
     return quote(text, safe=_VISIBLE)
 
 
-FORMATS: Final[Mapping[str, Callable[[Message, str], Rendered]]] = MappingProxyType(
+FORMATS: Final[Mapping[str, Callable[[Message, str], _Made]]] = MappingProxyType(
     {
         "standard": _standard,
         "cloudevents": _structured,

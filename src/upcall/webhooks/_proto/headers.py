@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-__all__ = ("FRAMING", "check_header", "single")
+__all__ = ("FRAMING", "Lowered", "check_header", "single")
 
 import re
 from collections.abc import Mapping
@@ -54,6 +54,12 @@ def check_header(name: str, value: str) -> None:
         )
 
 
+class Lowered(dict[str, str]):
+    """Headers whose names have been put into lower case, so that one look finds one."""
+
+    __slots__ = ()
+
+
 def single(headers: Mapping[str, object], name: str) -> str:
     """Return the one value that ``name`` has, whatever the case of its letters.
 
@@ -64,6 +70,10 @@ def single(headers: Mapping[str, object], name: str) -> str:
         SignatureError: if the header is missing, is there twice, or is no text.
     """
     wanted = name.lower()
+
+    if isinstance(headers, Lowered) and wanted in headers:
+        return headers[wanted]
+
     found = [value for key, value in headers.items() if str(key).lower() == wanted]
 
     if not found:

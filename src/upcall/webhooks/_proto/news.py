@@ -1,11 +1,11 @@
-"""What a worker finds out about an endpoint, and the bus is told: ``webhook.*``."""
+"""What workers find out, and the bus is told: ``webhook.*``."""
 
 # Rule 1: these names are reserved: no wildcard stands for their first segment, and the
 #   endpoint that they are about never gets them.
 
 from __future__ import annotations
 
-__all__ = ("News",)
+__all__ = ("Dead", "News")
 
 from typing import Literal
 
@@ -44,3 +44,30 @@ class News:
 
     attempts: int = 0
     """How many attempts the delivery had."""
+
+
+@attrs.frozen(kw_only=True)
+class Dead:
+    """The payload of ``webhook.dead``: what came in and was stored is given up.
+
+    The schedule has ended, or it is no event that can be read. It stays on record.
+    `Receiver.replay` lets it wait again; so does its sender, by sending it again.
+    """
+
+    source: str
+    """The name of the source that took it."""
+
+    event: str
+    """The name of the event."""
+
+    envelope: str
+    """The id of the envelope; callbacks saw the same at every attempt."""
+
+    request: int
+    """The number of its `StoredRequest`."""
+
+    attempts: int
+    """How many there were."""
+
+    reason: str
+    """What the last one failed of."""

@@ -38,6 +38,10 @@ class Arrival:
     digest: str | None
     """Of what was signed, where the id was not."""
 
+    stem: str | None = None
+    """What the ids of all begin with that have this sender's id, where it was not
+    signed."""
+
     reply: Reply
     """What the sender is told when this has been taken."""
 

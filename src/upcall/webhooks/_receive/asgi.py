@@ -30,6 +30,8 @@ from urllib.parse import quote
 
 import anyio
 
+from upcall.webhooks._proto.headers import Lowered
+
 from .refusal import Refusal, SenderGone
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -55,13 +57,13 @@ def without_slash(path: str) -> str:
     return path.rstrip("/") or "/"
 
 
-def read_headers(scope: Scope) -> dict[str, str]:
+def read_headers(scope: Scope) -> Lowered:
     """Return the headers by name in lower case.
 
     The values of a repeated one are joined by commas (RFC 9110, 5.3): where one value
     is wanted this is none, so nobody takes the first while another took the last.
     """
-    headers: dict[str, str] = {}
+    headers = Lowered()
 
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
@@ -194,15 +196,14 @@ async def send_reply(
     headers: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Send one whole answer of any kind."""
-    fields = list(headers)
+    raw = [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in headers]
 
     if media_type is not None:
-        fields.append(("content-type", media_type))
+        raw.append((b"content-type", media_type.encode("latin-1")))
 
     if status != HTTPStatus.NO_CONTENT:  # that has not even a length (RFC 9110, 8.6)
-        fields.append(("content-length", str(len(body))))
+        raw.append((b"content-length", b"%d" % len(body)))
 
-    raw = [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in fields]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
 

@@ -33,7 +33,7 @@ def check_encoding(headers: Mapping[str, str], allowed: Collection[str]) -> None
     """
     encoding = _encoding_of(headers)
 
-    if encoding != _PLAIN and encoding not in allowed:
+    if encoding is not None and encoding not in allowed:
         raise Refusal(
             415,
             f"Content-Encoding: {encoding!r} is not decoded",
@@ -50,7 +50,7 @@ def unpacked(request: Request, *, limit: int) -> Request:
     """
     encoding = _encoding_of(request.headers)
 
-    if encoding == _PLAIN:
+    if encoding is None:
         return request
 
     return attrs.evolve(request, body=_unpack(request.body, encoding, limit))
@@ -73,5 +73,12 @@ def _unpack(body: bytes, encoding: str, limit: int) -> bytes:
     return whole
 
 
-def _encoding_of(headers: Mapping[str, str]) -> str:
-    return headers.get("content-encoding", _PLAIN).strip().lower()
+def _encoding_of(headers: Mapping[str, str]) -> str | None:
+    """Return what the body is packed with, None for nothing."""
+    given = headers.get("content-encoding")
+
+    if given is None:
+        return None
+
+    encoding = given.strip().lower()
+    return None if encoding == _PLAIN else encoding

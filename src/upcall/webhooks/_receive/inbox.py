@@ -29,6 +29,7 @@ from upcall.webhooks.outbox.inbox_contract import RequestClaim, Take, Taken
 from upcall.webhooks.outbox.outbox import Outbox
 
 from .arrival import Arrival, emit
+from .inbox_news import log_taken, tell_dead
 from .inbox_worker import Emission, InboxWorker
 from .intake import Intake
 from .parts import parted
@@ -170,6 +171,7 @@ class Inbox:
             slots=self._slots,
             grace=self._bus.grace,
             report=self._hub.report,
+            tell=partial(tell_dead, self._bus),
         )
 
     # --- opened by a request ---
@@ -255,6 +257,10 @@ class Inbox:
             raise Refusal(401, "the signed bytes came before, under another id")
 
         self.wake()
+
+        for arrival, each in zip(arrivals, taken, strict=True):
+            log_taken(intake.name, arrival, each)
+
         return taken
 
     def _takes(
@@ -270,6 +276,7 @@ class Inbox:
                 event=arrival.name,
                 sender_id=arrival.sender_id,
                 digest=arrival.digest,
+                stem=arrival.stem,
                 headers=part.headers,
                 body=part.body,
                 received=now,

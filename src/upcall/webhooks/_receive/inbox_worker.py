@@ -25,6 +25,7 @@ from upcall._loops.which import current_loop
 from upcall.errors import NoRunningLoopError
 from upcall.webhooks._proto.delivery import Move
 from upcall.webhooks._proto.errors import OutboxError
+from upcall.webhooks._proto.news import Dead
 from upcall.webhooks._proto.request import RequestAttempt
 from upcall.webhooks._proto.schedule import next_delay
 from upcall.webhooks._proto.verdict import Decision
@@ -77,6 +78,7 @@ class InboxWorker:
         grace: how many seconds what is being emitted has to finish after `stop`; None
             is as long as it takes.
         report: takes failures that have no caller: of callbacks, and of the outbox.
+        tell: takes what is dead, once that is on record.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class InboxWorker:
         slots: int,
         grace: float | None,
         report: Callable[[Exception], None],
+        tell: Callable[[Dead], None],
     ) -> None:
         self._outbox = outbox
         self._sources = sources
@@ -101,6 +104,7 @@ class InboxWorker:
         self._slots = slots
         self._grace = grace
         self._report = report
+        self._tell = tell
         self._loop = current_loop()
         self._member = Membership(outbox, clock=clock, lost=self._hurry)
         self._running: dict[tuple[int, int], RequestClaim] = {}
@@ -199,9 +203,7 @@ class InboxWorker:
         await self._member.confirm()
         now, inbox = self._clock.now(), self._outbox.store.inbox
         await self._member.perform(inbox.renew, list(self._running.values()), now=now)
-        number = await self._member.perform(
-            inbox.rescue, now=now, schedule=self._schedule
-        )
+        number = await self._take_back()
 
         if number:
             _LOG.warning(
@@ -209,6 +211,16 @@ class InboxWorker:
                 number,
                 extra={"upcall_requests": number},
             )
+
+    async def _take_back(self) -> int:
+        """Let what nobody works on lapse; return how many there were."""
+        rescue, now = self._outbox.store.inbox.rescue, self._clock.now()
+        lapsed = await self._member.perform(rescue, now=now, schedule=self._schedule)
+
+        for dead in lapsed.dead:
+            self._tell(dead)
+
+        return lapsed.number
 
     async def _prune(self, now: float) -> None:
         """Delete a slice of what need not be kept; if there is more, the next soon."""
@@ -290,7 +302,7 @@ class InboxWorker:
         ended = self._clock.now()
         text = None if failure is None else told(failure)
         decision = self._decide(claim, failure, text, now=ended)
-        self._tell(claim, decision, failure)
+        self._note(claim, decision, failure)
         return RequestOutcome(
             claim=claim,
             decision=decision,
@@ -322,15 +334,13 @@ class InboxWorker:
 
         return Decision(move=Move.RETRY, due=now + delay, reason=text)
 
-    def _tell(
+    def _note(
         self, claim: RequestClaim, decision: Decision, failure: Exception | None
     ) -> None:
         if failure is None:
             return
 
-        if decision.move is Move.BURY:
-            _log(logging.ERROR, "webhook given up", claim, decision)
-        else:
+        if decision.move is not Move.BURY:
             _log(logging.INFO, "webhook will be emitted again", claim, decision)
 
         if not isinstance(failure, Refusal):
@@ -348,6 +358,8 @@ class InboxWorker:
             elif not result:
                 late = "an emission ended after its lease was lost"
                 _log(logging.WARNING, late, outcome.claim, outcome.decision)
+            elif outcome.decision.move is Move.BURY:
+                self._tell(_dead(outcome))
 
         try:
             self._outbox.writer.queue_in_bulk(
@@ -376,13 +388,21 @@ class InboxWorker:
     async def _leave(self) -> None:
         try:
             await self._member.leave()
-            await self._member.perform(
-                self._outbox.store.inbox.rescue,
-                now=self._clock.now(),
-                schedule=self._schedule,
-            )
+            await self._take_back()
         except OutboxError as error:
             self._report(error)
+
+
+def _dead(outcome: RequestOutcome) -> Dead:
+    claim = outcome.claim
+    return Dead(
+        source=claim.source,
+        event=claim.event,
+        envelope=claim.uid,
+        request=claim.request,
+        attempts=claim.attempt,
+        reason=outcome.decision.reason or "",
+    )
 
 
 def _log(level: int, text: str, claim: RequestClaim, decision: Decision) -> None:

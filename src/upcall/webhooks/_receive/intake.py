@@ -23,10 +23,11 @@ from upcall.webhooks.codec import JSON
 from .arrival import Arrival
 from .asgi import without_slash
 from .encodings import check_encoding, unpacked
+from .event_class import check_event_class
 from .handshake import grant
 from .limit import Limit
 from .refusal import Refusal
-from .request import FORM, Reply, Request
+from .request import FORM, Reply, Request, media_type_of
 from .seen import Seen
 from .senders import Incoming, sender_of
 from .source import LONGEST_NAME, Source, scheme_of
@@ -59,6 +60,7 @@ class Intake:
     def __init__(self, source: Source, seen: Seen) -> None:
         self._sender = sender_of(source.scheme, source.format)
         self._scheme = scheme_of(source)
+        self._greet = self._sender.greet if source.pings == "answer" else None
         self._limit = None if source.rate is None else Limit(source.rate)
         self._reply = Reply(status=self._sender.status)
         self._kept = _HEAD | self._sender.headers
@@ -110,7 +112,7 @@ class Intake:
         if twice := [name for name in repeated if self._looks_at(name, self._single)]:
             raise Refusal(400, f"{', '.join(sorted(twice))}: there more than once")
 
-        media_type = Request(headers=headers, body=b"").media_type
+        media_type = media_type_of(headers.get("content-type", ""))
         form = media_type == FORM and self._sender.takes_forms
 
         if not (form or _JSON.fullmatch(media_type)):
@@ -142,8 +144,11 @@ class Intake:
         Raises:
             Refusal: 400 or 413 for its content.
         """
+        if self._greet is None:
+            return None
+
         try:
-            return self._sender.greet(unpacked(request, limit=self.max_body))
+            return self._greet(unpacked(request, limit=self.max_body))
         except PayloadError as error:
             raise Refusal(400, str(error)) from error
 
@@ -156,7 +161,7 @@ class Intake:
         if self._limit is not None:
             self._limit.spend(now=now)
 
-        return self.read(self.kept(request))
+        return self.read(request)
 
     def kept(self, request: Request) -> Request:
         """Return what `read` needs of a request: no token is in it."""
@@ -204,6 +209,12 @@ class Intake:
 
         return replayed
 
+    def is_altered(self, arrival: Arrival, *, now: float) -> bool:
+        """Tell whether its sender's id came before, with other signed bytes."""
+        return arrival.stem is not None and self.seen.is_altered(
+            arrival.id, arrival.stem, now=now
+        )
+
     # --- inside ---
 
     def _looks_at(self, header: str, names: frozenset[str]) -> bool:
@@ -212,14 +223,16 @@ class Intake:
     def _arrival(self, incoming: Incoming) -> Arrival:
         name = self._event_name(incoming.type)
         payload, typed, invalid = _build(incoming.payload, name)
+        stem, id_ = self._envelope_id(incoming)
         return Arrival(
-            id=self._envelope_id(incoming),
+            id=id_,
             name=name,
             payload=payload,
             typed=typed,
             invalid=invalid,
             sender_id=incoming.id,
             digest=incoming.digest,
+            stem=stem,
             reply=incoming.reply or self._reply,
         )
 
@@ -238,23 +251,40 @@ class Intake:
 
         return check_name(name)
 
-    def _envelope_id(self, incoming: Incoming) -> str:
+    def _envelope_id(self, incoming: Incoming) -> tuple[str | None, str]:
         """Make the id from what names the event: source, sender's id, signed digest.
 
         The sender's own may hold anything, so only its digest goes in; 128 bits are
         enough, since none but the holder of the secret could look for two alike.
+
+        Returns:
+            What it has in common with all of the same sender's id, where there is one
+            that is not signed; and the id.
         """
-        parts = (self.name, incoming.owner, incoming.id, incoming.digest or "")
-        digest = sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()
-        return f"{self.name.replace('.', '-')}-{digest[:32]}"
+        parts = (self.name, incoming.owner, incoming.id)
+        digest = sha256(repr(parts).encode("utf-8", "backslashreplace"))
+        start = f"{self.name.replace('.', '-')}-{digest.hexdigest()[:32]}"
+
+        if incoming.digest is None:
+            return None, start
+
+        stem = start[:-16]
+        digest.update(incoming.digest.encode())
+        return stem if incoming.id else None, stem + digest.hexdigest()[:16]
 
 
 def _build(plain: Any, name: str) -> tuple[Any, bool, str | None]:
-    """Return the payload, whether it is of its event class, and why not."""
+    """Return the payload, whether it is of its event class, and why not.
+
+    Raises:
+        OptionError: if nothing could be of that class.
+    """
     event_class = lookup(name)
 
     if event_class is None:
         return plain, False, None
+
+    check_event_class(event_class)
 
     try:
         return JSON.build(plain, event_class), True, None

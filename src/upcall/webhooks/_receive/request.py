@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ("FORM", "Reply", "Request")
+__all__ = ("FORM", "Reply", "Request", "media_type_of")
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import attrs
@@ -27,8 +28,7 @@ class Request:
     @property
     def media_type(self) -> str:
         """The content type in lower case, without parameters; "" if there is none."""
-        given = self.headers.get("content-type", "")
-        return given.partition(";")[0].strip().lower()
+        return media_type_of(self.headers.get("content-type", ""))
 
     def plain(self) -> Any:
         """Return what the body says, as plain data.
@@ -37,6 +37,12 @@ class Request:
             PayloadError: if it is no JSON that we take.
         """
         return JSON.decode(self.body)
+
+
+@lru_cache(maxsize=64)
+def media_type_of(content_type: str) -> str:
+    """Return what the value of a ``Content-Type`` has before its parameters."""
+    return content_type.partition(";")[0].strip().lower()
 
 
 @attrs.frozen(kw_only=True)

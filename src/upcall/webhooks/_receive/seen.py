@@ -18,7 +18,7 @@ import attrs
 from .refusal import Refusal
 
 CAPACITY: Final = 100_000
-"""How many ids one source remembers; about 15 MB of them."""
+"""How many ids one source remembers: 20 MB of them, 60 where they are not signed."""
 
 
 @attrs.define(eq=False)
@@ -56,7 +56,9 @@ class _Expiring:
 class _Running:
     """An event that is being handled, and the copies that wait for how it ends."""
 
-    ended: anyio.Event = attrs.field(factory=anyio.Event)
+    ended: anyio.Event | None = None
+    """Set in the end; made by the first copy."""
+
     failed: bool = True
 
 
@@ -71,6 +73,7 @@ class Seen:
     def __init__(self, *, keep: float, capacity: int = CAPACITY) -> None:
         self._done = _Expiring(keep, capacity)
         self._holders = _Expiring(keep, capacity)
+        self._stems = _Expiring(keep, capacity)
         self._running: dict[str, _Running] = {}
 
     def is_replay(self, id: str, digest: str, *, now: float) -> bool:
@@ -85,6 +88,15 @@ class Seen:
             self._holders.put(digest, id, now=now)
 
         return holder not in (None, id)
+
+    def is_altered(self, id: str, stem: str, *, now: float) -> bool:
+        """Tell whether an id with this stem came before, and not this one."""
+        first = self._stems.get(stem, now=now)
+
+        if first is None:
+            self._stems.put(stem, id, now=now)
+
+        return first not in (None, id)
 
     async def once(
         self,
@@ -132,13 +144,18 @@ class Seen:
             running.failed = False
         finally:
             del self._running[id]
-            running.ended.set()
+
+            if running.ended is not None:
+                running.ended.set()
 
             if running.failed and digest:
                 self._holders.drop(digest, value=id)
 
 
 async def _wait_for(running: _Running) -> None:
+    if running.ended is None:
+        running.ended = anyio.Event()
+
     await running.ended.wait()
 
     if running.failed:

@@ -77,6 +77,11 @@ class Source:
     endpoint off that refuses. Both ways it is no event; ``webhook.invalid`` is emitted
     in its place."""
 
+    pings: Literal["answer", "emit"] = attrs.field(kw_only=True, default="answer")
+    """What becomes of the ``ping`` that GitHub sends when a hook is made. ``"answer"``:
+    it is answered, and no event, as the handshakes of other senders. ``"emit"``: it is
+    an event besides, ``github.ping``, with the hook in its payload."""
+
     rate: float | None = attrs.field(kw_only=True, default=None)
     """How many verified requests are taken in a second; more are answered 429. By
     default any number."""
@@ -164,6 +169,15 @@ def _check_choices(source: Source) -> None:
 
         if value not in ("accept", "refuse"):
             raise OptionError(f"{option}={value!r}: give 'accept' or 'refuse'")
+
+    if source.pings not in ("answer", "emit"):
+        raise OptionError(f"pings={source.pings!r}: give 'answer' or 'emit'")
+
+    if source.pings == "emit" and source.scheme != "github":
+        raise OptionError(
+            f"pings='emit' is of no use with scheme={source.scheme!r}, whose senders "
+            "want another answer than an event has: leave it out"
+        )
 
 
 def _check_limits(source: Source) -> None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 __all__ = ("find_faults",)
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
     FromClause,
+    Table,
     and_,
     bindparam,
     exists,
@@ -32,6 +33,7 @@ from upcall.webhooks._proto.endpoint import LONGEST_TIMEOUT
 from upcall.webhooks._proto.errors import OutboxError
 
 from .contract import LEASE_MARGIN
+from .inbox_contract import LEASE
 from .rows import endpoint_from_row, to_ms
 from .schema import (
     attempt,
@@ -40,6 +42,8 @@ from .schema import (
     in_state,
     message,
     rendering,
+    request,
+    request_attempt,
     worker,
 )
 from .seal import Seal
@@ -47,67 +51,86 @@ from .seal import Seal
 _SLACK: Final = 60.0
 """Seconds by which clocks may differ before that is a fault."""
 
-_CLAIMED: Final = in_state(*sources(Move.LAPSE))
 _WAITING: Final = in_state(*sources(Move.CLAIM))
-_ENDED: Final = in_state(*sorted(FINISHED))
 _REMOVED: Final = endpoint.c.removed_at.is_not(None)
 _HAS_DELIVERY: Final = exists().where(delivery.c.message_id == message.c.id)
+
+_Fault: TypeAlias = tuple[str, FromClause, ColumnElement[bool]]
 
 
 def _missing(table: FromClause, key: str, value: ColumnElement[Any]) -> Any:
     return ~exists().where(table.c[key] == value)
 
 
-_FAULTS: Final[tuple[tuple[str, FromClause, ColumnElement[bool]], ...]] = (
-    (
-        "deliveries are in a state that there is not",
-        delivery,
-        not_(in_state(*State)),
-    ),
-    (
-        "deliveries are claimed without a worker or a lease",
-        delivery,
-        and_(
-            _CLAIMED, or_(delivery.c.worker.is_(None), delivery.c.lease_until.is_(None))
+def _faults_of_life(
+    things: str, of: Table, *, claims: str, lease: float
+) -> tuple[_Fault, ...]:
+    """Return what must not be where the table of moves says how things live.
+
+    Args:
+        things: what they are called.
+        of: where they are.
+        claims: what claims of them are called.
+        lease: the seconds of the longest one.
+    """
+    claimed = in_state(*sources(Move.LAPSE), of=of)
+    ended = in_state(*sorted(FINISHED), of=of)
+    latest = bindparam("now", type_=BigInteger) + to_ms(lease + _SLACK)
+    return (
+        (
+            f"{things} are in a state that there is not",
+            of,
+            not_(in_state(*State, of=of)),
         ),
-    ),
-    (
-        "deliveries are claimed by workers that are not on the list",
-        delivery,
-        and_(_CLAIMED, _missing(worker, "id", delivery.c.worker)),
-    ),
-    (
-        "claims have a lease that ends too late: a clock was turned",
-        delivery,
-        and_(_CLAIMED, delivery.c.lease_until > bindparam("latest", type_=BigInteger)),
-    ),
-    (
-        "deliveries that are not claimed have a worker or a lease",
-        delivery,
-        and_(
-            not_(_CLAIMED),
-            or_(delivery.c.worker.is_not(None), delivery.c.lease_until.is_not(None)),
+        (
+            f"{things} are claimed without a worker or a lease",
+            of,
+            and_(claimed, or_(of.c.worker.is_(None), of.c.lease_until.is_(None))),
         ),
-    ),
-    (
-        "finished deliveries have no time of their end",
-        delivery,
-        and_(_ENDED, delivery.c.finished_at.is_(None)),
-    ),
-    (
-        "deliveries have ended and are not finished",
-        delivery,
-        and_(not_(_ENDED), delivery.c.finished_at.is_not(None)),
-    ),
-    (
-        "deliveries are dead or cancelled without a reason",
-        delivery,
-        and_(in_state(State.DEAD, State.CANCELLED), delivery.c.reason.is_(None)),
-    ),
-    (
-        "deliveries have more attempts than claims",
-        delivery,
-        or_(delivery.c.attempts < 0, delivery.c.attempts > delivery.c.fence),
+        (
+            f"{things} are claimed by workers that are not on the list",
+            of,
+            and_(claimed, _missing(worker, "id", of.c.worker)),
+        ),
+        (
+            f"{claims} have a lease that ends too late: a clock was turned",
+            of,
+            and_(claimed, of.c.lease_until > latest),
+        ),
+        (
+            f"{things} that are not claimed have a worker or a lease",
+            of,
+            and_(
+                not_(claimed),
+                or_(of.c.worker.is_not(None), of.c.lease_until.is_not(None)),
+            ),
+        ),
+        (
+            f"finished {things} have no time of their end",
+            of,
+            and_(ended, of.c.finished_at.is_(None)),
+        ),
+        (
+            f"{things} have ended and are not finished",
+            of,
+            and_(not_(ended), of.c.finished_at.is_not(None)),
+        ),
+        (
+            f"{things} are dead or cancelled without a reason",
+            of,
+            and_(in_state(State.DEAD, State.CANCELLED, of=of), of.c.reason.is_(None)),
+        ),
+        (
+            f"{things} have more attempts than claims",
+            of,
+            or_(of.c.attempts < 0, of.c.attempts > of.c.fence),
+        ),
+    )
+
+
+_FAULTS: Final[tuple[_Fault, ...]] = (
+    *_faults_of_life(
+        "deliveries", delivery, claims="claims", lease=LONGEST_TIMEOUT + LEASE_MARGIN
     ),
     (
         "deliveries wait for an endpoint that was removed",
@@ -181,16 +204,28 @@ _FAULTS: Final[tuple[tuple[str, FromClause, ColumnElement[bool]], ...]] = (
         endpoint,
         and_(_REMOVED, endpoint.c.sealed != literal_column("''")),
     ),
+    *_faults_of_life("requests", request, claims="claims of requests", lease=LEASE),
+    (
+        "requests were replayed after more attempts than they had",
+        request,
+        or_(
+            request.c.replayed_after < 0,
+            request.c.replayed_after > request.c.attempts,
+        ),
+    ),
+    (
+        "attempts have no request",
+        request_attempt,
+        _missing(request, "id", request_attempt.c.request_id),
+    ),
 )
 
 
 def find_faults(connection: Connection, seal: Seal, *, now: float) -> Iterator[str]:
     """Give what was found, in words; see `Store.check`."""
-    given = {"latest": to_ms(now + LONGEST_TIMEOUT + LEASE_MARGIN + _SLACK)}
-
     for words, table, fault in _FAULTS:
         count = select(func.count()).select_from(table).where(fault)
-        number = connection.execute(count, given).scalar() or 0
+        number = connection.execute(count, {"now": to_ms(now)}).scalar() or 0
 
         if number:
             yield f"{number} {words}"

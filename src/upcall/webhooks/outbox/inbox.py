@@ -2,8 +2,8 @@
 
 # Rule 1: an insertion decides who was first, not a look before it: of many who take the
 #   same at once, in whatever process, one finds the place free.
-# Rule 2: ids are inserted in their order, here and in every process, so that nobody
-#   waits for somebody who waits for him.
+# Rule 2: ids are inserted in their order, here and in every process, and rows that were
+#   there are locked after that, so that nobody waits for somebody who waits for him.
 
 # ruff: noqa: D102 (what a verb does stands in the contract)
 
@@ -32,6 +32,7 @@ from .inbox_contract import (
     InboxStore,
     RequestClaim,
     RequestOutcome,
+    RequestsLapsed,
     RequestTurn,
     Take,
     Taken,
@@ -41,6 +42,7 @@ from .inbox_records import (
     list_requests,
     prune_requests,
     replay_request,
+    revive_requests,
 )
 from .inbox_rows import row_of_take
 from .prepared import Prepared
@@ -69,6 +71,16 @@ _INSERT: Final[Mapping[str, Prepared]] = {
 """Insert one if neither its id nor, of an original, its digest is there."""
 
 _KNOWN: Final = Prepared(select(request.c.id).where(request.c.uid == bindparam("uid")))
+_ALTERED: Final = Prepared(
+    select(request.c.id)
+    .where(
+        request.c.uid >= bindparam("first"),
+        request.c.uid < bindparam("end"),
+        request.c.uid != bindparam("uid"),
+    )
+    .limit(1)
+)
+"""What has the same stem and another digest; stems go on with a digit, or a to f."""
 
 
 class SqlInbox(InboxStore):
@@ -104,7 +116,7 @@ class SqlInbox(InboxStore):
     def give_back(self, claims: Sequence[RequestClaim]) -> None:
         give_back_requests(self._connection(), claims)
 
-    def rescue(self, *, now: float, schedule: Sequence[float]) -> int:
+    def rescue(self, *, now: float, schedule: Sequence[float]) -> RequestsLapsed:
         return rescue_requests(
             self._connection(), now=now, schedule=schedule, is_gone=self._is_gone
         )
@@ -146,6 +158,16 @@ def _take_all(
         (number, place): _take(connection, requests[number][place])
         for _, number, place in sorted(places)
     }
+    copies = {
+        requests[number][place].uid: (number, place)
+        for (number, place), each in taken.items()
+        if each is Taken.COPY
+    }
+    copied = [requests[number][place] for number, place in copies.values()]
+
+    for uid in revive_requests(connection, copied):
+        taken[copies[uid]] = Taken.REVIVED
+
     return [
         tuple(taken[number, place] for place in range(len(takes)))
         for number, takes in enumerate(requests)
@@ -156,7 +178,7 @@ def _take(connection: Connection, take: Take) -> Taken:
     insertion = _INSERT[connection.dialect.name]
 
     if insertion.for_each(connection, [row_of_take(take, replayed=False)]):
-        return Taken.NEW
+        return Taken.ALTERED if _is_altered(connection, take) else Taken.NEW
 
     if _KNOWN.first(connection, {"uid": take.uid}) is not None:
         return Taken.COPY
@@ -167,3 +189,11 @@ def _take(connection: Connection, take: Take) -> Taken:
     # In between, another process may have taken the same.
     inserted = insertion.for_each(connection, [row_of_take(take, replayed=True)])
     return Taken.REPLAYED if inserted else Taken.COPY
+
+
+def _is_altered(connection: Connection, take: Take) -> bool:
+    if take.stem is None:
+        return False
+
+    given = {"first": take.stem, "end": f"{take.stem}g", "uid": take.uid}
+    return _ALTERED.first(connection, given) is not None

@@ -31,8 +31,15 @@ from sqlalchemy import (
 )
 
 from upcall.webhooks._proto.delivery import FINISHED, MOVES, Move, State, sources
+from upcall.webhooks._proto.news import Dead
 
-from .inbox_contract import LEASE, RequestClaim, RequestOutcome, RequestTurn
+from .inbox_contract import (
+    LEASE,
+    RequestClaim,
+    RequestOutcome,
+    RequestsLapsed,
+    RequestTurn,
+)
 from .inbox_rows import claim_from_row, row_of_attempt, storable
 from .prepared import Prepared
 from .rows import AnyRow, to_ms
@@ -121,7 +128,15 @@ _ATTEMPT: Final = Prepared(
     columns=[column.name for column in request_attempt.c if column.name != "id"],
 )
 _OVER: Final = (
-    select(request.c.id, request.c.fence, request.c.attempts, request.c.replayed_after)
+    select(
+        request.c.id,
+        request.c.fence,
+        request.c.attempts,
+        request.c.replayed_after,
+        request.c.uid,
+        request.c.source,
+        request.c.event,
+    )
     .where(
         _CLAIMED,
         or_(
@@ -238,31 +253,52 @@ def rescue_requests(
     now: float,
     schedule: Sequence[float],
     is_gone: Callable[[int], bool],
-) -> int:
+) -> RequestsLapsed:
     """Let claims lapse; see `InboxStore.rescue`."""
     strike_off(connection, now=now, is_gone=is_gone)
     rows = connection.execute(_OVER, {"now": to_ms(now)}).all()
-    _MOVE.for_each(connection, [_lapsed(row, schedule, now) for row in rows])
-    return len(rows)
+    left = [row for row in rows if _tries(row) < len(schedule)]
+    over = [row for row in rows if _tries(row) >= len(schedule)]
+    reason = f"no attempt left of {len(schedule)}; the last one: {LAPSED}"
+    _MOVE.for_each(connection, [_lapsed(row, schedule, now) for row in left])
+    _MOVE.for_each(connection, [_buried(row, reason, now) for row in over])
+    dead = tuple(_dead(row, reason) for row in over)
+    return RequestsLapsed(number=len(rows), dead=dead)
+
+
+def _tries(row: AnyRow) -> int:
+    tries: int = row.attempts - row.replayed_after
+    return tries
 
 
 def _lapsed(row: AnyRow, schedule: Sequence[float], now: float) -> dict[str, Any]:
-    tries: int = row.attempts - row.replayed_after
-    common = {"number": row.id, "mark": row.fence}
-
-    if tries < len(schedule):
-        return {
-            **common,
-            "to_state": State.WAITING.value,
-            "due": to_ms(now + schedule[tries]),
-            "finished": None,
-            "why": LAPSED,
-        }
-
     return {
-        **common,
+        "number": row.id,
+        "mark": row.fence,
+        "to_state": State.WAITING.value,
+        "due": to_ms(now + schedule[_tries(row)]),
+        "finished": None,
+        "why": LAPSED,
+    }
+
+
+def _buried(row: AnyRow, reason: str, now: float) -> dict[str, Any]:
+    return {
+        "number": row.id,
+        "mark": row.fence,
         "to_state": State.DEAD.value,
         "due": to_ms(now),
         "finished": to_ms(now),
-        "why": f"no attempt left of {len(schedule)}; the last one: {LAPSED}",
+        "why": reason,
     }
+
+
+def _dead(row: AnyRow, reason: str) -> Dead:
+    return Dead(
+        source=row.source,
+        event=row.event,
+        envelope=row.uid,
+        request=row.id,
+        attempts=row.attempts,
+        reason=reason,
+    )

@@ -15,6 +15,7 @@ __all__ = (
     "RequestClaim",
     "RequestOutcome",
     "RequestTurn",
+    "RequestsLapsed",
     "Take",
     "Taken",
 )
@@ -28,6 +29,7 @@ from typing import Final
 import attrs
 
 from upcall.webhooks._proto.delivery import State
+from upcall.webhooks._proto.news import Dead
 from upcall.webhooks._proto.request import RequestAttempt, StoredRequest
 from upcall.webhooks._proto.verdict import Decision
 
@@ -49,6 +51,10 @@ class Take:
     digest: str | None = None
     """Of what was signed, where the id was not: only of a request with one event."""
 
+    stem: str | None = None
+    """What all ids begin with whose sender's id is this one, where that was not
+    signed."""
+
     headers: Mapping[str, str] = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
     received: float
@@ -68,8 +74,14 @@ class Taken(Enum):
     REPLAYED = "replayed"
     """Taken too; its signed bytes had come before, under another id."""
 
+    ALTERED = "altered"
+    """Taken too; its sender's id had come before, with other signed bytes."""
+
     COPY = "copy"
     """It is on record already, and nothing was changed."""
+
+    REVIVED = "revived"
+    """It is on record already, and was dead; now it waits again."""
 
     REFUSED = "refused"
     """Its signed bytes had come before, and its source refuses that."""
@@ -109,6 +121,17 @@ class RequestTurn:
 
 
 @attrs.frozen(kw_only=True)
+class RequestsLapsed:
+    """What became of claims that nobody works on any more."""
+
+    number: int = 0
+    """How many there were."""
+
+    dead: tuple[Dead, ...] = ()
+    """Those that had no attempt left; to be told."""
+
+
+@attrs.frozen(kw_only=True)
 class RequestOutcome:
     """How an emission ended, and what is to be done."""
 
@@ -130,8 +153,10 @@ class InboxStore(ABC):
         """Store requests, each with all of its events, unless they are on record.
 
         An id belongs to the name of its source. One that is on record, in whatever
-        state, is a copy. Of events with one digest the first holds it; those of other
-        ids are replayed, or refused. Many who take the same at once make one record.
+        state, is a copy. A copy of a dead one is somebody's wish that it be tried once
+        more: it waits again as after `replay`, due when the copy would have been. Of
+        events with one digest the first holds it; those of other ids are replayed, or
+        refused. Many who take the same at once make one record.
 
         Returns:
             One entry per request, in their order, with one per event.
@@ -172,14 +197,11 @@ class InboxStore(ABC):
         """Undo claims whose event was not emitted; they count as no attempt."""
 
     @abstractmethod
-    def rescue(self, *, now: float, schedule: Sequence[float]) -> int:
+    def rescue(self, *, now: float, schedule: Sequence[float]) -> RequestsLapsed:
         """Let the claims of workers that are gone, and leases that are over, lapse.
 
         They are attempted again when the schedule says so, counted from now: whatever
         ended the process may have been one of them. With no attempt left they die.
-
-        Returns:
-            How many there were.
         """
 
     @abstractmethod

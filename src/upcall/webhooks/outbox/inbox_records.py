@@ -7,8 +7,10 @@ __all__ = (
     "list_requests",
     "prune_requests",
     "replay_request",
+    "revive_requests",
 )
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,8 +22,10 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    null,
     or_,
     select,
+    text,
     update,
 )
 
@@ -29,7 +33,9 @@ from upcall.webhooks._proto.delivery import FINISHED, Move, State, after
 from upcall.webhooks._proto.errors import OutboxError
 from upcall.webhooks._proto.request import RequestAttempt, StoredRequest
 
+from .inbox_contract import Take
 from .inbox_rows import attempt_from_row, request_from_row
+from .prepared import Prepared, PreparedAmong
 from .rows import AnyRow, to_ms
 from .schema import in_state, request, request_attempt
 
@@ -59,6 +65,28 @@ _FORGOTTEN: Final = (
     .order_by(request.c.id)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
+)
+
+
+_DEAD: Final = PreparedAmong(
+    lambda uids: (
+        select(request.c.uid)
+        .where(request.c.uid.in_(uids), in_state(State.DEAD, of=request))
+        .order_by(request.c.id)
+        .with_for_update(key_share=True)
+    )
+)
+_REVIVE: Final = Prepared(
+    update(request)
+    .where(request.c.uid == bindparam("which"))
+    .values(
+        state=text("'waiting'"),
+        due_at=bindparam("due"),
+        keep_until=bindparam("keep"),
+        replayed_after=text("attempts"),
+        finished_at=null(),
+        reason=null(),
+    )
 )
 
 
@@ -123,6 +151,28 @@ def replay_request(connection: Connection, number: int, *, now: float) -> Stored
         )
     )
     return request_from_row(_find(connection, number))
+
+
+def revive_requests(connection: Connection, copies: Sequence[Take]) -> list[str]:
+    """Let those of which these are copies wait again, if they are dead.
+
+    Returns:
+        Their ids.
+    """
+    by_uid = {copy.uid: copy for copy in copies}
+    dead = [row.uid for row in _DEAD.all(connection, by_uid)]
+    _REVIVE.for_each(
+        connection,
+        [
+            {
+                "which": uid,
+                "due": to_ms(by_uid[uid].due),
+                "keep": to_ms(by_uid[uid].keep_until),
+            }
+            for uid in dead
+        ],
+    )
+    return dead
 
 
 def prune_requests(

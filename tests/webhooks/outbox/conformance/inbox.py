@@ -28,6 +28,7 @@ from upcall.webhooks.outbox.contract import Store
 from upcall.webhooks.outbox.inbox_contract import (
     RequestClaim,
     RequestOutcome,
+    RequestsLapsed,
     Take,
     Taken,
 )
@@ -111,7 +112,7 @@ def list_requests(store: Store, **options: Any) -> Sequence[StoredRequest]:
     return do(store, store.inbox.requests, **(given | options))
 
 
-def rescue_requests(store: Store, *, now: float) -> int:
+def rescue_requests(store: Store, *, now: float) -> RequestsLapsed:
     """Take claims back."""
     return do(store, store.inbox.rescue, now=now, schedule=SCHEDULE)
 
@@ -216,6 +217,27 @@ class InboxContract:
         )
 
         assert taken == [Taken.NEW, Taken.NEW]
+
+    def test_other_bytes_under_the_same_id_are_marked(self, store: Store) -> None:
+        """The sender's id is not signed; what is signed makes it another event."""
+        taken = take(
+            store,
+            make_take("a-0011", stem="a-00", digest="d1"),
+            make_take("a-0011", stem="a-00", digest="d1"),
+            make_take("a-00f2", stem="a-00", digest="d2"),
+            make_take("a-00f2", stem="a-00", digest="d2"),
+            make_take("a-0111", stem="a-01", digest="d3"),
+            make_take("a-00f3", digest="d4"),
+        )
+
+        assert taken == [
+            Taken.NEW,
+            Taken.COPY,
+            Taken.ALTERED,
+            Taken.COPY,
+            Taken.NEW,
+            Taken.NEW,
+        ]
 
     def test_text_of_strangers_is_kept_though_no_database_likes_it(
         self, store: Store

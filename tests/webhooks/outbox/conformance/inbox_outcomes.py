@@ -23,6 +23,7 @@ from tests.webhooks.outbox.conformance.verbs import NOON, do, enlist
 
 from upcall.webhooks._proto.delivery import Move, State
 from upcall.webhooks._proto.errors import OutboxError
+from upcall.webhooks._proto.news import Dead
 from upcall.webhooks.outbox.contract import Store
 from upcall.webhooks.outbox.inbox_contract import LEASE, Taken
 
@@ -99,10 +100,10 @@ class InboxOutcomesContract:
         take(store, make_take())
         worker = enlist(store)
         claim_requests(store, worker)
-        assert rescue_requests(store, now=NOON + 1) == 0
+        assert rescue_requests(store, now=NOON + 1).number == 0
         do(store, store.dismiss, worker, now=NOON + 1)
 
-        assert rescue_requests(store, now=NOON + 1) == 1
+        assert rescue_requests(store, now=NOON + 1).number == 1
 
         (found,) = list_requests(store)
         assert found.state is State.WAITING
@@ -115,8 +116,8 @@ class InboxOutcomesContract:
         worker = do(store, store.enlist, now=NOON)
         claim_requests(store, worker)
 
-        assert rescue_requests(store, now=NOON + 9) == 0
-        assert rescue_requests(store, now=NOON + 10) == 1
+        assert rescue_requests(store, now=NOON + 9).number == 0
+        assert rescue_requests(store, now=NOON + 10).number == 1
         assert not do(store, store.heartbeat, worker, now=NOON + 10)
 
     def test_lease_ends_unless_it_is_renewed(self, store: Store) -> None:
@@ -127,22 +128,35 @@ class InboxOutcomesContract:
         lost = [attrs.evolve(claim, fence=9) for claim in claims]
         do(store, store.inbox.renew, lost, now=NOON + 500)
 
-        assert rescue_requests(store, now=NOON + 50 + LEASE - 1) == 0
-        assert rescue_requests(store, now=NOON + 50 + LEASE) == 1
+        assert rescue_requests(store, now=NOON + 50 + LEASE - 1).number == 0
+        assert rescue_requests(store, now=NOON + 50 + LEASE).number == 1
 
     def test_last_attempt_that_lapses_is_the_end(self, store: Store) -> None:
         """One that kills every process does so only so often."""
         take(store, make_take())
         worker = enlist(store)
+        told: list[Dead] = []
 
         for number in range(len(SCHEDULE)):
             now = NOON + 1000 * number
             assert len(claim_requests(store, worker, now=now)) == 1
-            assert rescue_requests(store, now=now + LEASE) == 1
+            lapsed = rescue_requests(store, now=now + LEASE)
+            assert lapsed.number == 1
+            told += lapsed.dead
 
         (found,) = list_requests(store)
         assert (found.state, found.attempts) == (State.DEAD, 3)
         assert "no attempt left of 3" in (found.reason or "")
+        assert told == [
+            Dead(
+                source="github",
+                event="github.push",
+                envelope="r1",
+                request=found.id,
+                attempts=3,
+                reason=found.reason or "",
+            )
+        ]
 
     # --- records ---
 
@@ -196,6 +210,39 @@ class InboxOutcomesContract:
 
         with pytest.raises(OutboxError, match="no request 999"):
             do(store, store.inbox.replay, 999, now=NOON)
+
+    def test_copy_of_a_dead_request_lets_it_wait_again(self, store: Store) -> None:
+        """As a replay does; what was stored first is what counts."""
+        take(store, *(make_take(f"r{n}") for n in range(3)))
+        worker = enlist(store)
+        dead, delivered, _ = claim_requests(store, worker)
+        settle_requests(
+            store, make_outcome_of(dead, Move.BURY), make_outcome_of(delivered)
+        )
+        later = {"received": NOON + 50, "due": NOON + 50, "keep_until": NOON + 9000}
+        copies = [make_take(f"r{n}", body=b"other", **later) for n in (2, 0, 1, 0)]
+
+        assert take(store, *copies).count(Taken.REVIVED) == 1
+        assert take(store, make_take("r0", **later)) == [Taken.COPY]
+
+        found = {each.envelope: each for each in list_requests(store)}
+        revived = found["r0"]
+        assert (revived.state, revived.finished, revived.reason) == (
+            State.WAITING,
+            None,
+            None,
+        )
+        assert found["r1"].state is State.DELIVERED
+        assert found["r2"].state is State.CLAIMED
+        assert claim_requests(store, worker, now=NOON + 49) == ()
+        (claim,) = claim_requests(store, worker, now=NOON + 50)
+        assert (claim.uid, claim.attempt, claim.tries) == ("r0", 2, 1)
+        assert claim.body == b'{"n":1}'
+        settle_requests(store, make_outcome_of(claim, now=NOON + 51))
+        prune = store.inbox.prune
+        far = NOON + 8999
+        do(store, prune, now=far, delivered=far, dead=far, limit=9)
+        assert {each.envelope for each in list_requests(store)} == {"r0", "r2"}
 
     # --- pruning ---
 

@@ -15,6 +15,7 @@ from tests.webhooks.outbox.conformance.inbox import (
 from tests.webhooks.outbox.conformance.together import Opener, at_once
 from tests.webhooks.outbox.conformance.verbs import NOON, do, enlist
 
+from upcall.webhooks._proto.delivery import Move
 from upcall.webhooks.outbox.contract import Store
 from upcall.webhooks.outbox.inbox_contract import Taken
 
@@ -64,6 +65,30 @@ class InboxTogetherContract:
             Taken.REPLAYED: 3 * MANY,
             Taken.REFUSED: 3 * MANY,
         }
+
+    def test_dead_request_that_comes_again_to_many_waits_once(
+        self, opener: Opener
+    ) -> None:
+        """One of them lets it; nobody waits for ever for somebody else."""
+        store = opener()
+        takes = [make_take(f"r{n}") for n in range(MANY)]
+        take(store, *takes)
+        claims = claim_requests(store, enlist(store))
+        do(
+            store,
+            store.inbox.settle,
+            [make_outcome_of(claim, Move.BURY) for claim in claims],
+        )
+        store.close()
+
+        def take_all(store: Store, number: int) -> list[Taken]:
+            return take(store, *(takes if number % 2 else takes[::-1]))
+
+        taken = Counter(
+            each for found in at_once(opener, take_all, range(4)) for each in found
+        )
+
+        assert taken == {Taken.REVIVED: MANY, Taken.COPY: 3 * MANY}
 
     def test_no_request_is_claimed_by_two(self, opener: Opener) -> None:
         """While a lease lasts; and all of them are claimed."""

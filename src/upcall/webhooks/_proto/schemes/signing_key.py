@@ -81,5 +81,10 @@ def matches(keys: Iterable[Key], content: bytes, *given: bytes) -> bool:
     Each key is tried; the content is read once per key, by public keys once per
     signature, so the caller bounds how many are given.
     """
-    checkers = (key.checker(content) for key in keys)
-    return any(check(each) for check in checkers for each in given)
+    for key in keys:
+        check = key.checker(content)
+
+        if any(map(check, given)):
+            return True
+
+    return False

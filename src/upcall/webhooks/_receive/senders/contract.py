@@ -46,11 +46,6 @@ class Incoming:
     """What the sender wants to hear, if not what it hears always."""
 
 
-def _no_greeting(request: Request) -> Reply | None:
-    del request
-    return None
-
-
 @attrs.frozen(kw_only=True)
 class Sender:
     """What is known of those who sign with one scheme."""
@@ -58,9 +53,9 @@ class Sender:
     read: Callable[[Request], Sequence[Incoming]]
     """Raises `Refusal`, 400, or `PayloadError`, when something is missing."""
 
-    greet: Callable[[Request], Reply | None] = _no_greeting
-    """Answers what is no event but a question whether somebody is there. Raises as
-    `read` does."""
+    greet: Callable[[Request], Reply | None] | None = None
+    """Answers what is no event but a question whether somebody is there, where they
+    ask. Raises as `read` does."""
 
     headers: frozenset[str]
     """What `read` looks at, in lower case. A name that ends in "-" stands for all that

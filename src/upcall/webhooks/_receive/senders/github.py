@@ -1,8 +1,5 @@
 """GitHub: headers that are not signed say the event and the id of the delivery."""
 
-# Rule 1: the ping of a new hook wants no other answer than any event, and has a payload
-#   that may be of use: it is one.
-
 # https://docs.github.com/en/webhooks
 
 from __future__ import annotations
@@ -13,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from upcall.webhooks._receive.refusal import Refusal
-from upcall.webhooks._receive.request import FORM, Request
+from upcall.webhooks._receive.request import FORM, Reply, Request
 from upcall.webhooks.codec import JSON
 
 from .contract import DAY, MIB, Incoming, Sender, digest_of, wanted
@@ -47,8 +44,18 @@ def _payload(request: Request) -> Any:
     return JSON.decode(text.encode())
 
 
+def _greet(request: Request) -> Reply | None:
+    """Answer the ping of a new hook.
+
+    That it is one says a header that is not signed. Whoever changes it hides an event
+    that he could have kept to himself.
+    """
+    return Reply(status=200) if request.headers.get(_EVENT) == "ping" else None
+
+
 GITHUB: Final = Sender(
     read=_read,
+    greet=_greet,
     headers=frozenset({_ID, _EVENT}),
     takes_forms=True,
     keep=3 * DAY,  # nothing is sent again but by hand, for three days
