@@ -5,56 +5,38 @@ from __future__ import annotations
 __all__ = ("main",)
 
 import argparse
-import importlib
-import json
-import platform
 import sys
-import time
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from importlib import metadata
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import attrs
-from benchmarks.results import Result, Verdict, skipped
-
-MACHINERY = {"__main__", "callbacks", "measure", "results", "serving"}
-MODULES = sorted(
-    path.stem
-    for path in Path(__file__).parent.glob("*.py")
-    if path.stem not in MACHINERY
-)
+from benchmarks.report.limits import answers
+from benchmarks.report.pages import DOCS, RESULTS, written
+from benchmarks.report.record import Measured, Record, read, write
+from benchmarks.report.tables import terminal
+from benchmarks.results import Verdict
+from benchmarks.running import BENCHMARKS, measure
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the named benchmarks, print one table, and return the exit status."""
+    """Measure or read, print, write what was asked for, and return the exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    unknown = sorted(set(options.names) - set(MODULES))
+    _check(parser, options)
 
-    if unknown:
-        parser.error(f"no benchmark is called {unknown[0]!r}; there are {MODULES}")
+    record = _measured(options) if options.read is None else read(options.read)
+    print(terminal(record))
 
-    found: list[Result] = []
-
-    for name in options.names or MODULES:
-        start = time.perf_counter()
-        found += _measured(name, quick=options.quick)
-        seconds = time.perf_counter() - start
-        print(f"{name}: {seconds:.1f} s", file=sys.stderr)
-
-    print(_table(found))
-
-    if options.quick:
+    if any(measured.quick for measured in record.values()):
         print("\nquick form: it shows that the benchmarks run; the figures mean little")
 
-    if options.json is not None:
-        text = json.dumps(_record(found, quick=options.quick), indent=2)
-        options.json.write_text(text + "\n", encoding="utf-8")
+    if options.into is not None:
+        # What was not measured again stays as it was, with its own date and machine.
+        for missing in written(_merged(options.into, record), options.into):
+            print(f"not written: {missing}", file=sys.stderr)
 
-    missed = any(result.verdict is Verdict.NOT_MET for result in found)
-    return 1 if missed and options.check else 0
+    complaints = list(_complaints(record))
+    print(*complaints, sep="\n", file=sys.stderr)
+    return 1 if complaints and options.check else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,68 +48,91 @@ def _parser() -> argparse.ArgumentParser:
         "names",
         nargs="*",
         metavar="name",
-        help=f"which ones, all by default: {', '.join(MODULES)}",
+        help=f"which ones, all by default: {', '.join(BENCHMARKS)}",
     )
     parser.add_argument("--quick", action="store_true", help="short and rough")
     parser.add_argument(
         "--check", action="store_true", help="exit with 1 if a limit is not met"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all there too")
+    parser.add_argument(
+        "--from",
+        dest="read",
+        type=Path,
+        metavar="FILE",
+        help="measure nothing: take what --json or --docs wrote",
+    )
+    parser.add_argument(
+        "--into",
+        type=Path,
+        metavar="DIRECTORY",
+        help="write the results, tables and plots there; others' results stay",
+    )
+    parser.add_argument(
+        "--docs",
+        dest="into",
+        action="store_const",
+        const=DOCS,
+        help="write them where the docs show them; not in quick form",
+    )
     return parser
 
 
-def _measured(name: str, *, quick: bool) -> Sequence[Result]:
-    """Run one module; a library that is not installed skips it, with the reason."""
-    try:
-        module: Any = importlib.import_module(f"benchmarks.{name}")
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
+def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    unknown = sorted(set(options.names) - set(BENCHMARKS))
 
-        if missing in {"", "upcall", "benchmarks"}:
-            raise
+    if unknown:
+        parser.error(
+            f"no benchmark is called {unknown[0]!r}; there are {', '.join(BENCHMARKS)}"
+        )
 
-        return [skipped(name, f"needs {missing}, which is not installed")]
+    if options.read is not None and (options.names or options.quick):
+        parser.error("--from measures nothing: give it without names and --quick")
 
-    results: Sequence[Result] = module.run(quick)
-    return results
+    if options.into != DOCS:
+        return
 
-
-def _table(results: Iterable[Result]) -> str:
-    rows = [("what", "measured", "limit", "", "note"), *map(_row, results)]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    return "\n".join(
-        f"{what:<{widths[0]}}  {figure:>{widths[1]}}  {limit:>{widths[2]}}  "
-        f"{verdict:<{widths[3]}}  {note}".rstrip()
-        for what, figure, limit, verdict, note in rows
-    )
+    if options.quick or (
+        options.read is not None
+        and any(measured.quick for measured in read(options.read).values())
+    ):
+        parser.error("the figures of the quick form mean little: not into the docs")
 
 
-def _row(result: Result) -> tuple[str, str, str, str, str]:
-    side = "<=" if result.better == "lower" else ">="
-    unit = "" if result.unit == "x" else f" {result.unit}"
-    figure = "" if result.ratio is None else f"{result.ratio:.2f}{unit}"
-    limit = "" if result.limit is None else f"{side} {result.limit:g}{unit}"
-    return result.name, figure, limit, result.verdict, result.note
+def _measured(options: argparse.Namespace) -> dict[str, Measured]:
+    """Measure one after the other; what was measured is on disk before the next."""
+    record: dict[str, Measured] = {}
+
+    for name in options.names or BENCHMARKS:
+        record[name] = measure(name, quick=options.quick)
+        print(f"{name}: {record[name].seconds:.1f} s", file=sys.stderr)
+
+        if options.json is not None:
+            write(record, options.json)
+
+    return record
 
 
-def _record(results: Iterable[Result], *, quick: bool) -> dict[str, object]:
-    """Say all that is needed to judge the figures later, and the figures."""
-    return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "quick": quick,
-        "machine": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "versions": {
-            found.metadata["Name"]: found.version
-            for found in sorted(
-                metadata.distributions(), key=lambda each: each.metadata["Name"].lower()
-            )
-        },
-        "results": [
-            {**attrs.asdict(result), "verdict": result.verdict} for result in results
-        ],
-    }
+def _merged(directory: Path, record: Record) -> Record:
+    """Add what was measured before, of benchmarks that are still there."""
+    path = directory / RESULTS
+    merged = (read(path) if path.exists() else {}) | dict(record)
+    return {name: merged[name] for name in BENCHMARKS if name in merged}
+
+
+def _complaints(record: Record) -> Iterator[str]:
+    """Say which limits are not met, and which lines a whole record leaves open."""
+    for measured in record.values():
+        for result in measured.results:
+            if result.verdict is Verdict.NOT_MET:
+                yield f"NOT MET: {result.name}"
+
+    whole = set(record) >= set(BENCHMARKS)
+
+    for answer in answers(record) if whole else ():
+        for part, results in answer.parts:
+            if not results:
+                yield f"NO FIGURE: {answer.line.what} {part.label}".rstrip()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-__all__ = ("AsyncCase", "Case", "Race", "arace", "calls", "race")
+__all__ = ("AsyncCase", "Case", "Race", "arace", "calls", "no_garbage", "race")
 
 import gc
 import itertools
@@ -81,7 +81,7 @@ def race(
     """
     times: dict[str, list[float]] = {name: [] for name in cases}
 
-    with _no_garbage():
+    with no_garbage():
         numbers = {
             name: _fitting_number(case, _sample(sample, quick=quick), clock)
             for name, case in cases.items()
@@ -106,7 +106,7 @@ async def arace(
     """Measure cases in the running loop against each other; else like `race`."""
     times: dict[str, list[float]] = {name: [] for name in cases}
 
-    with _no_garbage():
+    with no_garbage():
         numbers = {
             name: await _afitting_number(case, _sample(sample, quick=quick), clock)
             for name, case in cases.items()
@@ -196,7 +196,8 @@ async def _afitting_number(case: AsyncCase, sample: float, clock: Clock) -> int:
 
 
 @contextmanager
-def _no_garbage() -> Iterator[None]:
+def no_garbage() -> Iterator[None]:
+    """Collect garbage now, and none within."""
     on = gc.isenabled()
     gc.collect()
     gc.disable()

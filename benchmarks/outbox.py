@@ -24,10 +24,11 @@ from typing import Any
 
 import anyio
 import attrs
-from benchmarks.measure import Case, race
+from benchmarks.measure import race
 from benchmarks.results import Result, skipped
 from benchmarks.serving import serving
 from benchmarks.transport import HEADERS, LOCAL
+from benchmarks.waiting import AT_A_TIME, claiming, in_memory, waiting
 
 from upcall import Bus
 from upcall.webhooks import Bridge, Endpoint, Outbox
@@ -36,14 +37,10 @@ from upcall.webhooks._proto.formats import standard_body
 from upcall.webhooks._proto.message import Message
 from upcall.webhooks._proto.schemes import new_secret
 from upcall.webhooks.outbox import writer
-from upcall.webhooks.outbox.seal import Seal
-from upcall.webhooks.outbox.sqlite import SqliteStore
 from upcall.webhooks.transport.post import PostTransport
 
 EMITTERS = 100
-AT_A_TIME = 50
 ENDPOINTS = 10
-HEALTHY = 100
 AIOHTTP_LIMIT = 2.5
 FSYNC_MICROSECONDS = 1000
 SHIM = Path(__file__).with_name("slow_fsync.c")
@@ -53,7 +50,7 @@ ON_DISK = "durable aemit, 100 emitters, against one commit each (1 ms fsync)"
 GATHERED = "events per commit, 100 emitters (1 ms fsync)"
 DELIVERY = "signed, durable deliveries, against the bare loop of the transport (rate)"
 DELIVERY_CPU = "the same, CPU of one, against a bare POST of the transport"
-DELIVERY_AIOHTTP = "the same, against a bare POST of aiohttp"
+DELIVERY_AIOHTTP = "CPU of a signed, durable delivery, against a bare POST of aiohttp"
 FLOW = "the same, from aemit to the answer"
 CLAIM = "claim, 1,000,000 waiting, 900,000 for a dead endpoint, against 1,000 waiting"
 
@@ -135,7 +132,7 @@ async def _rate(
 
 
 def _on_slow_disk(*, quick: bool) -> Sequence[Result]:
-    with tempfile.TemporaryDirectory(dir=_memory()) as directory:
+    with tempfile.TemporaryDirectory(dir=in_memory()) as directory:
         shim = _compile(Path(directory))
 
         if isinstance(shim, str):
@@ -149,11 +146,6 @@ def _on_slow_disk(*, quick: bool) -> Sequence[Result]:
         Result(ON_DISK, ratio, 15, better="higher", note=note),
         Result(GATHERED, found.gathered, 10, better="higher", unit=""),
     ]
-
-
-def _memory() -> str | None:
-    """Return a directory in memory, so that the real disk has no part in it."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 def _compile(directory: Path) -> Path | str:
@@ -426,71 +418,16 @@ def _claims(*, quick: bool) -> Result:
     much = 20_000 if quick else 1_000_000
 
     with (
-        tempfile.TemporaryDirectory(dir=_memory()) as directory,
-        _waiting(Path(directory) / "much.db", much) as full,
-        _waiting(Path(directory) / "little.db", 1000) as light,
+        tempfile.TemporaryDirectory(dir=in_memory()) as directory,
+        waiting(Path(directory) / "much.db", much) as full,
+        waiting(Path(directory) / "little.db", 1000) as light,
     ):
-        found = race({"much": _claim(full), "little": _claim(light)}, quick=quick)
+        found = race({"much": claiming(full), "little": claiming(light)}, quick=quick)
         size = (Path(directory) / "much.db").stat().st_size
         result = found.result(CLAIM, "much", "little", 3)
 
-    where = f"SQLite, {size / 2**20:.0f} MiB in {_memory() or tempfile.gettempdir()}"
+    where = f"SQLite, {size / 2**20:.0f} MiB in {in_memory() or tempfile.gettempdir()}"
     return attrs.evolve(result, note=f"{result.note}; {much} in {where}")
-
-
-@contextmanager
-def _waiting(path: Path, number: int) -> Iterator[SqliteStore]:
-    """Give a store in which so many wait: nine of ten for an endpoint that is dead."""
-    store = SqliteStore(path, Seal())
-    store.open()
-
-    try:
-        with store.transaction():
-            for each in range(1 + HEALTHY):
-                store.add(_endpoint("https://example.com/", f"e{each}"), now=0)
-
-            for statement in _FILL:
-                store.connection.exec_driver_sql(statement, {"number": number})
-
-        yield store
-    finally:
-        store.close()
-
-
-_FILL = (
-    # The dead one failed a moment ago, and will be tried again in an hour.
-    "UPDATE upcall_endpoint SET failures = 9, paused_until = 3600000 WHERE id = 1",
-    """
-    WITH RECURSIVE counted (n) AS
-        (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < :number)
-    INSERT INTO upcall_message (uid, name, version, time, data)
-    SELECT 'm' || n, 'order.paid', 1, 0, '{}' FROM counted
-    """,
-    # The oldest are those of the dead one.
-    f"""
-    INSERT INTO upcall_delivery (message_id, endpoint_id, created_at, due_at)
-    SELECT id, CASE WHEN id <= :number * 9 / 10 THEN 1 ELSE 2 + id % {HEALTHY} END, 0, 0
-    FROM upcall_message
-    """,
-)
-
-
-def _claim(store: SqliteStore) -> Case:
-    """Make the case that claims one from each of fifty endpoints, and gives it back."""
-    with store.transaction():
-        worker = store.enlist(now=1)
-
-    def case(number: int) -> None:
-        for _ in range(number):
-            with store.transaction():
-                turn = store.claim(worker, now=1, free=AT_A_TIME, unproven=AT_A_TIME)
-
-            assert len(turn.claims) == AT_A_TIME
-
-            with store.transaction():
-                store.give_back(turn.claims)
-
-    return case
 
 
 if __name__ == "__main__":

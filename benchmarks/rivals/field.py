@@ -1,0 +1,74 @@
+"""The field: who takes part here, and the figures of a race among them."""
+
+from __future__ import annotations
+
+__all__ = ("Field", "figures", "none")
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
+
+import attrs
+from benchmarks.measure import Race
+from benchmarks.results import Figure
+from benchmarks.rivals.entry import AwaitedWay, PromiseWay, Rival, Way
+
+Any_Way = TypeVar("Any_Way", Way, AwaitedWay, PromiseWay)
+
+
+@attrs.frozen
+class Field:
+    """Those who can take part here, Python first, then Upcall."""
+
+    present: tuple[Rival, ...]
+    absent: Mapping[str, str]
+    """Why the others cannot, by library."""
+
+    @classmethod
+    def of(cls, rivals: Sequence[Rival]) -> Field:
+        """Look who is there."""
+        reasons = {rival.library: rival.why_absent() for rival in rivals}
+        return cls(
+            tuple(rival for rival in rivals if reasons[rival.library] is None),
+            {library: why for library, why in reasons.items() if why is not None},
+        )
+
+    def ways(self) -> dict[str, Way]:
+        """Return the ways to call sync callbacks, by title."""
+        return dict(_titled((rival, rival.ways) for rival in self.present))
+
+    def awaited(self) -> dict[str, AwaitedWay]:
+        """Return the ways to await async callbacks, by title."""
+        return dict(_titled((rival, rival.awaited) for rival in self.present))
+
+    def promises(self) -> dict[str, PromiseWay]:
+        """Return the kinds of promise, by title."""
+        return dict(_titled((rival, rival.promises) for rival in self.present))
+
+
+def figures(raced: Race, table: str, column: str, against: str) -> list[Figure]:
+    """Make a column of a race: everybody's ratio to one of them."""
+    found = [(name, raced.result(name, name, against)) for name in raced.times]
+    return [
+        Figure(
+            table=table,
+            row=name,
+            column=column,
+            value=result.ratio,
+            unit="x",
+            note=result.note,
+        )
+        for name, result in found
+    ]
+
+
+def none(table: str, row: str, column: str, why: str, unit: str = "x") -> Figure:
+    """Make the cell of what a library does not have."""
+    return Figure(table=table, row=row, column=column, value=None, unit=unit, note=why)
+
+
+def _titled(
+    pairs: Iterator[tuple[Rival, tuple[Any_Way, ...]]],
+) -> Iterator[tuple[str, Any_Way]]:
+    for rival, ways in pairs:
+        for way in ways:
+            yield rival.title(way.name), way
