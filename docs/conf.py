@@ -23,9 +23,9 @@ author = "The Upcall developers"
 copyright = f"2026, {author}"  # noqa: A001 (Sphinx's name)
 version = release = installed("upcall")
 
-sys.path.insert(0, str(Path(__file__).parent))  # for states.py
-extensions = ["myst_parser", "sphinx.ext.autodoc", "states"]
-exclude_patterns = ["_build", "changes"]
+sys.path.insert(0, str(Path(__file__).parent))  # for what draws
+extensions = ["myst_parser", "sphinx.ext.autodoc", "states", "chart", "guide"]
+exclude_patterns = ["_build", "benchmarks/measured", "changes"]
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 

@@ -10,11 +10,11 @@ __all__ = ("draw", "setup")
 
 from collections import defaultdict
 from collections.abc import Iterator
-from html import escape
 from typing import Any, Final, TypeAlias
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from drawing import arrow, frame, label, picture
 from sphinx.application import Sphinx
 
 from upcall.webhooks._proto.delivery import FINISHED, TABLE, Rule, State
@@ -50,25 +50,9 @@ BENDS: Final[dict[tuple[Box, Box], tuple[Place, Place, Place, Place]]] = {
     (State.WAITING, State.CANCELLED): ((265, 234), (400, 240), (550, 240), (673, 234)),
     (State.CLAIMED, State.CANCELLED): ((505, 140), (570, 150), (640, 180), (678, 212)),
     (State.CLAIMED, State.DEAD): ((490, 150), (560, 220), (640, 310), (682, 368)),
-    (None, State.DEAD): ((34, 240), (80, 400), (400, 410), (673, 394)),
+    (None, State.DEAD): ((34, 240), (50, 380), (330, 410), (673, 394)),
     (ENDED, State.WAITING): ((645, 425), (480, 470), (230, 440), (213, 252)),
 }
-
-HEAD: Final = (
-    '<svg viewBox="0 0 960 460" role="img" width="100%" style="max-width: 60rem" '
-    'aria-label="The states of a delivery and the moves between them" '
-    'xmlns="http://www.w3.org/2000/svg">\n'
-    '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" '
-    'markerHeight="8" orient="auto"><path d="M0 0 8 4 0 8z" fill="currentColor"/>'
-    "</marker></defs>\n"
-    "<style>.states text { font: 15px sans-serif; fill: currentColor; "
-    "text-anchor: middle; dominant-baseline: middle; paint-order: stroke; "
-    "stroke: var(--color-background-primary, transparent); stroke-width: 6px } "
-    ".states .state { font-weight: bold; stroke: none } .states rect, .states path { "
-    "fill: none; stroke: currentColor; stroke-width: 1.4px } "
-    ".states circle { fill: currentColor }</style>\n"
-    '<g class="states">\n'
-)
 
 
 def draw() -> str:
@@ -81,7 +65,13 @@ def draw() -> str:
 
     parts = [_box(box) for box in PLACES]
     parts += [_arrow(*ends, ", ".join(moves)) for ends, moves in arrows.items()]
-    return HEAD + "\n".join(parts) + "\n</g>\n</svg>"
+    return picture(
+        parts,
+        size=(960, 460),
+        smallest=0.7,
+        text="The states of a delivery and the moves between them; the table beneath "
+        "says the same",
+    )
 
 
 def _arrows(rule: Rule) -> Iterator[tuple[Box, Box]]:
@@ -97,35 +87,22 @@ def _arrows(rule: Rule) -> Iterator[tuple[Box, Box]]:
 
 
 def _box(box: Box) -> str:
-    x, y = PLACES[box]
-    width, height = SIZES.get(box, BOX)
+    place = PLACES[box]
+    size = SIZES.get(box, BOX)
 
     if box in {None, GONE}:
-        return f'<circle cx="{x}" cy="{y}" r="{width / 2}"/>'
-
-    dashes = ' stroke-dasharray="3 4"' if box == ENDED else ""
-    frame = (
-        f'<rect x="{x - width / 2}" y="{y - height / 2}" width="{width}" '
-        f'height="{height}" rx="8"{dashes}/>'
-    )
+        return f'<circle cx="{place[0]}" cy="{place[1]}" r="{size[0] / 2}"/>'
 
     if not isinstance(box, State):
-        return frame
+        return frame(place, size, ' stroke-dasharray="3 4"')
 
-    return f'{frame}<text class="state" x="{x}" y="{y}">{escape(box)}</text>'
+    return frame(place, size) + label(place, box, "inside strong")
 
 
 def _arrow(source: Box, target: Box, text: str) -> str:
-    begin, bend, bow, end = BENDS.get((source, target)) or _straight(source, target)
-    x, y = (
-        (b + 3 * c + 3 * d + e) / 8
-        for b, c, d, e in zip(begin, bend, bow, end, strict=True)
-    )
-    curve = " ".join(f"{px:g},{py:g}" for px, py in (bend, bow, end))
-    return (
-        f'<path d="M{begin[0]:g},{begin[1]:g} C{curve}" marker-end="url(#arrow)"/>'
-        f'<text x="{x:g}" y="{y:g}">{escape(text)}</text>'
-    )
+    curve = BENDS.get((source, target)) or _straight(source, target)
+    x, y = ((b + 3 * c + 3 * d + e) / 8 for b, c, d, e in zip(*curve, strict=True))
+    return arrow(curve) + label((x, y), text)
 
 
 def _straight(source: Box, target: Box) -> tuple[Place, Place, Place, Place]:
