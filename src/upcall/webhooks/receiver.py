@@ -342,7 +342,8 @@ class Receiver(InboxRecords):
         self, intake: Intake, arrival: Arrival, record: dict[str, object]
     ) -> None:
         _note(record, arrival)
-        record["upcall_replayed"] = intake.is_replay(arrival, now=self._clock.now())
+        now = self._clock.now()
+        record["upcall_replayed"] = intake.is_replay(arrival, now=now)
         record["upcall_duplicate"] = not await intake.seen.once(
             arrival.id,
             partial(emit, self._bus, arrival, source=intake.name),
@@ -350,9 +351,7 @@ class Receiver(InboxRecords):
             now=self._clock.now,
         )
 
-        if not record["upcall_duplicate"] and intake.is_altered(
-            arrival, now=self._clock.now()
-        ):
+        if not record["upcall_duplicate"] and intake.is_altered(arrival, now=now):
             log_altered(intake.name, arrival)
 
     async def _store(

@@ -70,6 +70,7 @@ class Intake:
         )
         self.source = source
         self.name: str = name_of(source)
+        self._start = self.name.replace(".", "-")
         self.signs_url: bool = source.scheme == "twilio"
         self.max_body: int = source.max_body or self._sender.max_body
         self.patience: float = self._sender.patience
@@ -263,7 +264,7 @@ class Intake:
         """
         parts = (self.name, incoming.owner, incoming.id)
         digest = sha256(repr(parts).encode("utf-8", "backslashreplace"))
-        start = f"{self.name.replace('.', '-')}-{digest.hexdigest()[:32]}"
+        start = f"{self._start}-{digest.hexdigest()[:32]}"
 
         if incoming.digest is None:
             return None, start
