@@ -7,8 +7,8 @@ __all__ = ("awaiting",)
 import asyncio
 
 from benchmarks.measure import Race, arace
-from benchmarks.results import Figure, Result, skipped
-from benchmarks.rivals.field import Field, figures, none
+from benchmarks.results import Figure, Result
+from benchmarks.rivals.field import Field, figures, judged, none
 from benchmarks.rivals.made import async_callbacks
 
 TABLE = "rivals awaited"
@@ -39,7 +39,7 @@ async def _awaiting(field: Field, *, quick: bool) -> list[Result | Figure]:
         found += figures(raced, TABLE, column, next(iter(raced.times)))
 
         if number > 1 and not suspend:
-            found += _judged(field, raced, number)
+            found += judged(field, raced, f"aemit to {number}", PEERS)
 
     return found
 
@@ -68,22 +68,3 @@ async def _raced(field: Field, number: int, *, suspend: bool, quick: bool) -> Ra
             await emitter.close()
 
     return raced
-
-
-def _judged(field: Field, raced: Race, number: int) -> list[Result]:
-    """Hold `aemit` against those peers whom the design names."""
-    titles = {
-        rival.library: [rival.title(way.name) for way in rival.awaited]
-        for rival in field.present
-    }
-    ours = titles["upcall"][0]
-    what = f"aemit to {number}, against"
-    return [
-        raced.result(f"{what} {title}", ours, title, 1)
-        for peer in PEERS
-        for title in titles.get(peer, ())
-    ] + [
-        skipped(f"{what} {peer}", field.absent[peer], limit=1)
-        for peer in PEERS
-        if peer in field.absent
-    ]

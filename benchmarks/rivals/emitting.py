@@ -4,9 +4,9 @@ from __future__ import annotations
 
 __all__ = ("emitting",)
 
-from benchmarks.measure import Case, Race, race
-from benchmarks.results import Figure, Result, skipped
-from benchmarks.rivals.field import Field, figures, none
+from benchmarks.measure import Case, race
+from benchmarks.results import Figure, Result
+from benchmarks.rivals.field import Field, figures, judged, none
 from benchmarks.rivals.made import callbacks
 
 TABLE = "rivals"
@@ -25,7 +25,7 @@ def emitting(field: Field, *, quick: bool) -> list[Result | Figure]:
         column = f"emit to {number}"
         found += figures(raced, TABLE, column, next(iter(raced.times)))
         found += _only_awaited(field, column)
-        found += _judged(field, raced, number)
+        found += judged(field, raced, f"Signal.emit to {number}", PEERS)
 
     return found + _by_name(field, quick=quick) + _by_pattern(field, quick=quick)
 
@@ -43,25 +43,6 @@ def _only_awaited(field: Field, column: str) -> list[Figure]:
         none(TABLE, f"{rival.library} {rival.version()}", column, why)
         for rival in field.present
         if rival.awaited and not rival.ways
-    ]
-
-
-def _judged(field: Field, raced: Race, number: int) -> list[Result]:
-    """Hold `Signal.emit` against those peers whom the design names."""
-    titles = {
-        rival.library: [rival.title(way.name) for way in rival.ways]
-        for rival in field.present
-    }
-    ours = titles["upcall"][0]
-    what = f"Signal.emit to {number}, against"
-    return [
-        raced.result(f"{what} {title}", ours, title, 1)
-        for peer in PEERS
-        for title in titles.get(peer, ())
-    ] + [
-        skipped(f"{what} {peer}", field.absent[peer], limit=1)
-        for peer in PEERS
-        if peer in field.absent
     ]
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ("Field", "figures", "none")
+__all__ = ("Field", "figures", "judged", "none")
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import attrs
 from benchmarks.measure import Race
-from benchmarks.results import Figure
+from benchmarks.results import Figure, Result, skipped
 from benchmarks.rivals.entry import AwaitedWay, PromiseWay, Rival, Way
 
 Any_Way = TypeVar("Any_Way", Way, AwaitedWay, PromiseWay)
@@ -58,6 +58,29 @@ def figures(raced: Race, table: str, column: str, against: str) -> list[Figure]:
             note=result.note,
         )
         for name, result in found
+    ]
+
+
+def judged(field: Field, raced: Race, what: str, peers: Sequence[str]) -> list[Result]:
+    """Hold the first of our ways in a race against all of those whom the design names.
+
+    One that is not there is skipped, by name: its absence meets no limit.
+    """
+    titles = {
+        rival.library: [
+            title for title in raced.times if title.startswith(f"{rival.library} ")
+        ]
+        for rival in field.present
+    }
+    ours = titles["upcall"][0]
+    return [
+        raced.result(f"{what}, against {title}", ours, title, 1)
+        for peer in peers
+        for title in titles.get(peer, ())
+    ] + [
+        skipped(f"{what}, against {peer}", field.absent[peer], limit=1)
+        for peer in peers
+        if peer in field.absent
     ]
 
 
