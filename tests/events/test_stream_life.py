@@ -219,7 +219,7 @@ async def test_stream_that_is_older_than_the_open_bus_ends_with_it() -> None:
 async def test_stream_in_another_loop_ends_when_the_bus_closes(loop: str) -> None:
     """At once: its reader and who waits for room are woken in their own thread."""
     bus, heard = Bus(), list[int]()
-    is_full = threading.Event()
+    is_ready, is_closed = threading.Event(), threading.Event()
 
     async def read() -> None:
         async with (
@@ -229,30 +229,24 @@ async def test_stream_in_another_loop_ends_when_the_bus_closes(loop: str) -> Non
             bus.emit("a", 1)
             group.start_soon(bus.aemit, "a", 2)
             await settle()
-            is_full.set()
-
-            while not events._feed.ended:  # noqa: ASYNC110 (it is another thread)
-                await anyio.sleep(0.001)
-
+            is_ready.set()
+            assert await anyio.to_thread.run_sync(is_closed.wait, 20)
             heard.extend([payload async for payload in events])
 
     async def wait() -> None:
         async with bus.stream("a") as events:
+            is_ready.set()
             heard.extend([payload async for payload in events])
 
     for function in (read, wait):
-        is_full.clear()
+        is_ready.clear()
         reader = threading.Thread(target=partial(anyio.run, function, backend=loop))
 
         async with bus:
             reader.start()
+            assert await anyio.to_thread.run_sync(is_ready.wait, 20)
 
-            if function is read:
-                await anyio.to_thread.run_sync(is_full.wait, 5)
-
-            while not bus.subscriptions():  # noqa: ASYNC110 (it is another thread)
-                await anyio.sleep(0.001)
-
+        is_closed.set()
         await anyio.to_thread.run_sync(reader.join, 5)
         assert not reader.is_alive()
 
